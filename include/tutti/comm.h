@@ -1,0 +1,63 @@
+/* comm: the mesh of ranks, collectives with 64-bit counts, agreement on errors, signals.
+ * The only layer that sees an int MPI count. All functions marked Collective are called by every rank of the mesh in the same order. */
+#ifndef TUTTI_COMM_H
+#define TUTTI_COMM_H
+
+#include "tutti/base.h"
+#include <mpi.h>
+
+typedef struct tt_mesh {
+    MPI_Comm world;           /* a duplicate of MPI_COMM_WORLD */
+    int rank, size;           /* dp = size for now; tp and pp come with their own communicators */
+    int node_rank, node_size; /* within the shared-memory node */
+} tt_mesh;
+
+/* Collective. Starts MPI (MPI_THREAD_FUNNELED) with environment defaults that are safe here (fcoll=dynamic_gen2, yield when
+ * idle if more ranks than cores share the node), names the log rank, installs the bug hook. */
+tt_err tt_mesh_init(tt_mesh *m, int *argc, char ***argv);
+void tt_mesh_fini(tt_mesh *m); /* Collective. MPI_Finalize */
+
+/* Collective. The one way an error of one rank becomes an error of all: returns TT_OK if every rank passes TT_OK; otherwise
+ * every rank returns the code of the first failing rank, and every rank's tt_fail_text becomes that rank's text with
+ * "(first on rank 2; 2 of 4 ranks failed)" appended when size > 1. The caller that ends the run prints it (rank 0, once). */
+tt_err tt_agree(const tt_mesh *m, tt_err local);
+
+/* Collective, blocking, any count. */
+void tt_bcast(const tt_mesh *m, void *buf, size_t bytes, int root);
+void tt_allsum_f64(const tt_mesh *m, double *x,
+                   int64_t n); /* MPI's order: for statistics only, never for training bits */
+void tt_allsum_i64(const tt_mesh *m, int64_t *x, int64_t n);
+void tt_allmax_i64(const tt_mesh *m, int64_t *x, int64_t n);
+void tt_allsum_f32(const tt_mesh *m, float *x, int64_t n); /* reduce: mpi, to compare with the exact sum */
+/* Each rank contributes bytes; *all (heap, caller frees) receives them in rank order; off[size+1] are byte offsets. */
+void tt_allgatherv(const tt_mesh *m, const void *mine, size_t bytes, void **all, size_t *off);
+void tt_gatherv(const tt_mesh *m, const void *mine, size_t bytes, void **all, size_t *off,
+                int root); /* *all only on root */
+void tt_barrier(const tt_mesh *m);
+/* In-place all-gather of float slabs: rank r owns x[cut[r] .. cut[r+1]). */
+void tt_allgather_cuts(const tt_mesh *m, float *x, const int64_t *cut);
+
+/* Point to point with 64-bit float counts, non-blocking; used by the exact sum. Requests are handles of this layer. */
+typedef struct tt_reqs tt_reqs;
+tt_reqs *tt_reqs_new(void);
+void tt_isend_f32(const tt_mesh *m, tt_reqs *q, const float *x, int64_t n, int to, int tag);
+void tt_irecv_f32(const tt_mesh *m, tt_reqs *q, float *x, int64_t n, int from, int tag);
+void tt_reqs_wait(tt_reqs *q);
+void tt_reqs_free(tt_reqs *q);
+
+/* Signals: SIGTERM, SIGUSR1 (and SIGINT once) set a flag; nothing else happens in the handler. Local; the training step carries
+ * the flag to all ranks in its own reduction. */
+void tt_signals_install(void);
+int tt_signal_pending(void); /* 0 or the signal number */
+const char *tt_signal_name(int sig);
+
+/* A watchdog thread: if tt_watch_kick is not called for seconds, it prints where the rank stands (the last label) and aborts
+ * the whole job, so that a lost rank never leaves the others waiting for the time limit. seconds 0: off. */
+void tt_watch_start(const tt_mesh *m, int seconds);
+void tt_watch_kick(const char *label);
+void tt_watch_stop(void);
+
+int64_t tt_rss_bytes(void); /* resident set of this process */
+int64_t tt_rss_peak_bytes(void);
+
+#endif

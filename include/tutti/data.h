@@ -1,0 +1,144 @@
+/* data: tokenizers, sources, templates, splits, the mixture, batches of grains. */
+#ifndef TUTTI_DATA_H
+#define TUTTI_DATA_H
+
+#include "tutti/comm.h"
+#include "tutti/conf.h"
+
+/* ---- tokenizers -------------------------------------------------------------------------------------------------*/
+typedef struct tt_tok tt_tok;
+typedef struct tt_ids {
+    int32_t *id; /* heap, grown by the callee; free with tt_ids_fini */
+    int n, cap;
+} tt_ids;
+void tt_ids_push(tt_ids *v, int32_t id);
+void tt_ids_fini(tt_ids *v);
+
+/* Local. dir holds spiece.model (later: tokenizer.json, ...). Sentinels <extra_id_k> (100 unless tokenizer_config.json says
+ * extra_ids) sit above the pieces: id = n_pieces + extra_ids - 1 - k. TT_EDATA. */
+tt_err tt_tok_open(const char *dir, tt_tok **out);
+void tt_tok_close(tt_tok *t);
+int tt_tok_size(const tt_tok *t); /* pieces + sentinels; a model's vocabulary must be at least this */
+int tt_tok_pad(const tt_tok *t);
+int tt_tok_eos(const tt_tok *t);
+int tt_tok_unk(const tt_tok *t);
+int tt_tok_sentinel(const tt_tok *t, int k);
+/* Appends ids. special: <pad> </s> <unk> <extra_id_k> in the text are recognised (HF) and the end token is appended. Any bytes are
+ * accepted (invalid UTF-8 becomes U+FFFD as SentencePiece does). */
+tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out);
+/* Heap string; special tokens are skipped when skip_special. */
+char *tt_tok_decode(const tt_tok *t, const int32_t *ids, int n, bool skip_special);
+void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
+
+/* ---- data sets ----------------------------------------------------------------------------------------------------
+ * In a job:
+ *   data:
+ *     root: /data
+ *     train:
+ *       - name: dialogsum            # default: the file's stem
+ *         path: dialogsum/dialogsum.train.jsonl.gz   # under data.root unless absolute; a glob gives one data set per file
+ *         format: dialogsum          # jsonl | json | tsv | csv | superni | dialogsum | samsum | alpaca | flan | prompt_completion | text
+ *         fields: {source: article, target: abstract}   # renames columns
+ *         templates:
+ *           - {source: "Summarize: {dialogue}", target: "{summary}"}
+ *           - {source: "{dialogue}\nTL;DR:", target: "{summary}"}
+ *         category: summarization
+ *         cap: 10000                 # at most so many examples count in the mixture (data.cap otherwise)
+ *         weight: 1                  # multiplies the share
+ *         split: {take: train, validation: 0.05, test: 0.05, seed: 1}   # cut by hash of the row; take says which part this entry is
+ *         limit: 0                   # use only the first n rows
+ * A format brings its own columns and default templates. A cell may have several values (references); {field} uses the first, the
+ * target's other values are references for evaluation. Rows that cannot be used are quarantined: dataset, file, line, reason. */
+typedef struct tt_set tt_set; /* one data set in memory, whole on every rank */
+typedef struct tt_sets {
+    int n;
+    tt_set **set;
+    int64_t rows, quarantined;
+} tt_sets;
+
+typedef struct tt_setinfo {
+    const char *name, *category, *path, *format;
+    int64_t rows; /* usable */
+    int64_t quarantined;
+    int64_t cap; /* min(rows, cap): examples that count per epoch of the mixture */
+    double weight;
+    int ntemplate;
+} tt_setinfo;
+
+/* Collective. Reads the data sets of one list (job->data.train ...): each file is parsed by one rank and shared. Quarantined rows are
+ * appended to quarantine (rank 0; path or NULL). list NULL: an empty collection. TT_EDATA / TT_EJOB with file, line, remedy. */
+tt_err tt_sets_read(const tt_mesh *m, const tt_job *job, const tt_yaml *list, const char *what, const char *quarantine,
+                    tt_sets **out);
+void tt_sets_free(tt_sets *s);
+const tt_setinfo *tt_set_info(const tt_set *s);
+
+/* One example as text. Local. row in [0, rows); draw picks the template: tt_key(seed, name, row, epoch). refs: all accepted targets. */
+typedef struct tt_text {
+    char *source, *target;
+    int nref;
+    char **ref;
+} tt_text; /* lives in the arena */
+void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out);
+
+/* ---- the mixture (DESIGN D8) ---------------------------------------------------------------------------------------
+ * Draw n of the mixture is a function of (seed, n): an epoch is sum_i e_i draws, e_i = round(weight_i * min(rows_i, cap_i)), in an
+ * order permuted by the epoch; data set i gives its rows without replacement through its own permutation, epoch after epoch. O(log sets). */
+typedef struct tt_draw {
+    int set;
+    int64_t row, epoch; /* epoch of the data set: how often its rows have gone round */
+} tt_draw;
+typedef struct tt_mix tt_mix;
+tt_err tt_mix_new(const tt_sets *s, uint64_t seed, tt_mix **out); /* TT_EDATA if nothing can be drawn */
+void tt_mix_free(tt_mix *x);
+int64_t tt_mix_epoch(const tt_mix *x);         /* draws in one epoch */
+double tt_mix_share(const tt_mix *x, int set); /* planned share */
+tt_draw tt_mix_draw(const tt_mix *x, int64_t n);
+
+/* ---- batches --------------------------------------------------------------------------------------------------------
+ * A global batch: consecutive draws while source + target tokens fit batch_tokens (at least one). It is cut into G grains,
+ * balanced by cost (longest first, ties by order): the cut depends on the lengths alone. Every rank knows all lengths; ids only of
+ * its own grains. */
+typedef struct tt_ex {
+    int set;
+    int64_t draw, row;
+    int S, T;                 /* source and target tokens after truncation */
+    const int32_t *src, *tgt; /* ids; end token included. NULL on ranks that do not own the grain */
+} tt_ex;
+
+typedef struct tt_grain {
+    int B;
+    tt_ex *ex;
+    int64_t Rs, Rt;                /* rows of the encoder, of the decoder */
+    const int32_t *src;            /* [Rs] */
+    const int32_t *dec_in, *label; /* [Rt]: label shifted right with pad first; label -1: no loss */
+    const int32_t *s_off, *t_off;  /* [B+1] */
+} tt_grain;
+
+typedef struct tt_batch {
+    int64_t first, next;                                 /* draws [first, next) */
+    int64_t examples, src_tokens, tgt_tokens, truncated; /* of the global batch */
+    int64_t G;
+    tt_grain *grain; /* [G]; arrays filled for own grains, B, Rs, Rt for all */
+} tt_batch;
+
+typedef struct tt_batcher tt_batcher;
+tt_err tt_batcher_new(const tt_mesh *m, const tt_job *job, const tt_sets *sets, const tt_mix *mix, const tt_tok *tok,
+                      int pad_id, tt_batcher **out);
+void tt_batcher_free(tt_batcher *b);
+/* Collective. The batch that starts at draw first, at most limit draws (limit <= 0: no limit; ends of epochs). Lives until the next call.
+ * Objective span: T5 span corruption (Raffel et al. 2020; t5.data random_spans_noise_mask) of the source text, keyed by the draw. */
+tt_err tt_batcher_get(tt_batcher *b, int64_t first, int64_t limit, const tt_batch **out);
+
+/* One grain of given ids, for probes, generation and tests. Local; lives in a. labels < 0 are left out of the loss. */
+void tt_grain_make(tt_arena *a, int B, const tt_ex *ex, int pad_id, tt_grain *out);
+
+/* Span corruption of ids[n] (no end token) into source and target with sentinels and end token; keyed. */
+void tt_span_corrupt(const tt_tok *t, const int32_t *ids, int n, double rate, double mean, tt_rkey key, tt_ids *src,
+                     tt_ids *tgt);
+
+/* ---- made-up collections ----------------------------------------------------------------------------------------------
+ * Local. Writes dir/<name>.{train,validation,test}.jsonl for ndata data sets in ncat categories, nrow training rows each, from the seed, and
+ * dir/registry.tsv, dir/job-sets.yaml (the lists for data.train, data.validation, data.test). */
+tt_err tt_synth(const char *dir, int ndata, int ncat, int64_t nrow, uint64_t seed);
+
+#endif

@@ -1,0 +1,176 @@
+/* kern: kernels on plain arrays, in three tables.
+ *
+ *   tt_kern_ref    plain loops, the specification (sums in double)
+ *   tt_kern_fast   what runs
+ *   tt_kern_check  runs both, compares, aborts the run with kernel, shape and the worst element when they differ
+ *
+ * TUTTI_KERN=ref|fast|check chooses for a whole run. All kernels are local and single-threaded unless said, and their bits
+ * depend on their arguments only (not on the rank, the address or the time): the exact sum rests on that.
+ *
+ * Every batch is ragged: R rows of whole examples one after the other, no padding. A backward kernel adds to its gradient
+ * outputs (dx += ...). A gradient pointer may be NULL: that part is not computed. Arrays do not overlap unless said. */
+#ifndef TUTTI_KERN_H
+#define TUTTI_KERN_H
+
+#include "tutti/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tt_act { TT_RELU, TT_GELU, TT_GELU_NEW, TT_SILU, TT_QUICK_GELU, TT_TANH, TT_IDENTITY } tt_act;
+/* relu | gelu (erf) | gelu_new, gelu_pytorch_tanh (tanh form) | silu, swish | quick_gelu | tanh. False if unknown. */
+bool tt_act_parse(const char *name, tt_act *out);
+
+/* One attention problem of one example: queries q0..q0+qn-1 attend to keys k0..k0+kn-1.
+ * p0 is the position of the first query counted from the first key (0 in training; t when decoding step t with a cache). */
+typedef struct tt_seg {
+    int q0, qn, k0, kn, p0;
+} tt_seg;
+
+/* Softmax attention over segments.
+ *   score[i,j,h] = scale * <q[i,h,:], k[j,h/(H/Hkv),:]> + bias[bucket(j - (p0+i)), h]     o[i,h,:] = softmax_j(score) v[j,...]
+ * j runs over the segment's keys; causal: j <= p0+i; window w > 0: j > p0+i-w.
+ * Relative bias as T5 (Raffel et al. 2020, HF modeling_t5.py _relative_position_bucket); bias NULL: none.
+ * Dropout with probability drop on the probabilities: the mask of element (query row, key row, h) is a function of key alone
+ * (drop_key), the same in forward and backward. */
+typedef struct tt_attn {
+    int nseg;
+    const tt_seg *seg;
+    int H, Hkv, K;
+    float scale;
+    bool causal;
+    int window;
+    const float *bias; /* [nbucket, H] */
+    int nbucket, max_distance;
+    bool bidirectional;
+    float drop;
+    tt_rkey drop_key;
+} tt_attn;
+
+int tt_rel_bucket(int relative, bool bidirectional, int nbucket, int max_distance); /* relative = key - query */
+
+/* Chunked output head and cross-entropy. Never holds more than chunk rows of logits.
+ *   z[r,:] = scale * h[r,:] W^T         W [V,D]
+ *   nll[r] = logsumexp(z[r,:]) - z[r,y_r]
+ *   token[r] = (1-smooth) * nll[r] + smooth * mean_v(lse - z[r,v]) + zloss * lse^2        (smooth as HF's LabelSmoother)
+ *   loss = sum_r weight[r] * token[r]
+ * y_r < 0: the row is left out (token[r] = nll[r] = 0). dh and dW (either may be NULL) receive += d loss. */
+typedef struct tt_head {
+    int64_t R, D, V;
+    const float *h, *W;
+    float scale;
+    const int32_t *y;
+    const float *weight; /* [R] */
+    float smooth, zloss;
+    int64_t chunk;   /* rows per chunk, > 0 */
+    float *work;     /* tt_head_work() floats */
+    float *token;    /* [R] out: smoothed loss per row, unweighted */
+    float *nll;      /* [R] out: plain negative log-likelihood per row; may be NULL */
+    int32_t *argmax; /* [R] out: best token (lowest id among ties); may be NULL */
+    float *dh, *dW;
+} tt_head;
+size_t tt_head_work(int64_t chunk, int64_t V, int64_t D);
+
+/* AdamW as torch (Loshchilov & Hutter 2019): w *= 1 - lr*wd; m,v EMAs; w -= lr/(1-b1^t) * m / (sqrt(v/(1-b2^t)) + eps). t from 1.
+ * l2: wd*w is added to the gradient instead (Adam with L2). g is multiplied by gscale (clipping) first. */
+typedef struct tt_adam {
+    float lr, beta1, beta2, eps, wd, gscale;
+    int64_t t;
+    bool l2;
+} tt_adam;
+
+/* Adafactor (Shazeer & Stern 2018) for one tensor [rows, cols] (batch leading matrices), or a vector [n] (factored false).
+ * Both published rules: HF's transformers and T5X's (hf-semantics §7). */
+typedef struct tt_adafactor {
+    float lr;         /* rho: before parameter scale */
+    double beta2t;    /* second-moment decay of this step, e.g. 1 - t^-0.8 */
+    float eps1, eps2; /* 1e-30, 1e-3 */
+    float clip;       /* update RMS threshold */
+    float beta1;      /* 0: no momentum */
+    float wd;
+    bool param_scale; /* lr * max(eps2, rms(w)) */
+    bool wd_by_lr;    /* true: w -= wd*a*w (HF); false: w -= wd*w (T5X) */
+    bool factored;
+    float gscale;
+} tt_adafactor;
+
+typedef struct tt_kern {
+    const char *name;
+
+    /* C[m,n] = alpha * op(A)[m,k] op(B)[k,n] + beta * C; ta: A is stored [k,m]; tb: B is stored [n,k]. lda, ldb, ldc in elements. */
+    void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,
+                 const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
+
+    /* y[r,:] = w * x[r,:] * rstd[r], rstd = 1/sqrt(mean(x^2) + eps). wplus adds a constant to w (Gemma: 1). */
+    void (*rms_fwd)(int64_t R, int64_t D, const float *x, const float *w, float wplus, float eps, float *y,
+                    float *rstd);
+    void (*rms_bwd)(int64_t R, int64_t D, const float *x, const float *w, float wplus, const float *rstd,
+                    const float *dy, float *dx, float *dw);
+    /* y = w * (x - mean) * rstd + b; biased variance. b may be NULL. */
+    void (*ln_fwd)(int64_t R, int64_t D, const float *x, const float *w, const float *b, float eps, float *y,
+                   float *mean, float *rstd);
+    void (*ln_bwd)(int64_t R, int64_t D, const float *x, const float *w, const float *mean, const float *rstd,
+                   const float *dy, float *dx, float *dw, float *db);
+
+    /* y = act(x) */
+    void (*act_fwd)(tt_act act, int64_t n, const float *x, float *y);
+    void (*act_bwd)(tt_act act, int64_t n, const float *x, const float *dy, float *dx);
+    /* y = act(g) * u */
+    void (*glu_fwd)(tt_act act, int64_t n, const float *g, const float *u, float *y);
+    void (*glu_bwd)(tt_act act, int64_t n, const float *g, const float *u, const float *dy, float *dg, float *du);
+
+    /* o and lse out; lse[r*H+h] = logsumexp of the row's scores (-inf where a query has no key; its o is 0). ld*: row strides in
+     * elements; head h of row r starts at q + r*ldq + h*K. */
+    void (*attn_fwd)(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
+                     int64_t ldv, float *o, int64_t ldo, float *lse);
+    /* dq, dk, dv share the strides of q, k, v; dbias [nbucket,H]. */
+    void (*attn_bwd)(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
+                     int64_t ldv, const float *o, const float *dout, int64_t ldo, const float *lse, float *dq,
+                     float *dk, float *dv, float *dbias);
+
+    /* y[r,:] = E[ids[r],:]; ids in [0,V) (asserted). */
+    void (*embed_fwd)(int64_t R, int64_t D, const int32_t *ids, const float *E, float *y);
+    void (*embed_bwd)(int64_t R, int64_t D, const int32_t *ids, const float *dy, float *dE);
+
+    /* y[i] = keep(key, i) ? x[i] / (1-p) : 0. The backward is the same call on dy, added: acc true means y += . In place allowed. */
+    void (*dropout)(int64_t n, float p, tt_rkey key, const float *x, float *y, bool acc);
+
+    double (*head)(const tt_head *h); /* returns the loss */
+
+    void (*add)(int64_t n, const float *x, float *y); /* y += x */
+    void (*scale)(int64_t n, float a, float *x);      /* x *= a */
+    double (*sumsq)(int64_t n, const float *x);       /* fixed order for a given n; NaN/Inf come through */
+
+    void (*adam)(const tt_adam *o, int64_t n, float *w, const float *g, float *m, float *v);
+    /* row[rows], col[cols] for one matrix (batch matrices: row[batch*rows], col[batch*cols]); full[n] when not factored;
+     * mom[n] if beta1 > 0. work: n floats. rms of w and of the update are over the whole tensor of batch*rows*cols elements. */
+    void (*adafactor)(const tt_adafactor *o, int64_t batch, int64_t rows, int64_t cols, float *w, const float *g,
+                      float *row, float *col, float *full, float *mom, float *work);
+} tt_kern;
+
+extern const tt_kern tt_kern_ref, tt_kern_fast, tt_kern_check;
+/* The table named by TUTTI_KERN (default fast). NULL and tt_fail TT_EJOB when the name is unknown. */
+const tt_kern *tt_kern_get(void);
+
+/* ---- BLAS -----------------------------------------------------------------------------------------------------
+ * OpenBLAS reads OPENBLAS_CORETYPE when it is loaded; releases older than the CPU fall back to slow kernels silently.
+ * tt_blas_choose picks the kernel set by CPUID and, if the environment says otherwise, sets the variable and re-executes
+ * the program (once; before MPI_Init). TUTTI_BLAS=auto|env|<core type>: env keeps the environment's choice.
+ * It also sets OPENBLAS_NUM_THREADS/OMP_NUM_THREADS to 1 unless the user has set them: one rank, one core, fixed bits. */
+void tt_blas_choose(char **argv);
+const char *tt_blas_describe(
+    void); /* e.g. "OpenBLAS 0.3.21, SkylakeX kernels, 1 thread (chosen by CPU, the environment said Haswell)" */
+/* A few shapes against plain loops: TT_ERUN "OpenBLAS with X kernels computes wrong products on this CPU; set TUTTI_BLAS=Haswell". */
+tt_err tt_blas_verify(void);
+
+/* ---- number formats -------------------------------------------------------------------------------------------*/
+void tt_bf16_from_f32(int64_t n, const float *x, uint16_t *y); /* round to nearest even; NaN stays NaN */
+void tt_f32_from_bf16(int64_t n, const uint16_t *x, float *y);
+void tt_f16_from_f32(int64_t n, const float *x, uint16_t *y); /* IEEE half, nearest even, subnormals, overflow to inf */
+void tt_f32_from_f16(int64_t n, const uint16_t *x, float *y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,116 @@
+/* store: safetensors in and out, HDF5 checkpoints, hashes of weights. */
+#ifndef TUTTI_STORE_H
+#define TUTTI_STORE_H
+
+#include "tutti/comm.h"
+#include "tutti/tensor.h"
+
+/* ---- safetensors ---------------------------------------------------------------------------------------------
+ * 8-byte little-endian header length, JSON header, row-major data (github.com/huggingface/safetensors). Every offset, size and
+ * shape in the header is checked against the file before a byte of data is touched. */
+typedef enum tt_dtype { TT_F32, TT_F16, TT_BF16, TT_I64, TT_I32, TT_U8, TT_BOOL, TT_F64 } tt_dtype;
+size_t tt_dtype_size(tt_dtype d);
+const char *tt_dtype_name(tt_dtype d); /* "F32" ... */
+
+typedef struct tt_sten {
+    const char *name;
+    tt_dtype dtype;
+    int ndim;
+    int64_t shape[8];
+    int64_t n;
+    const void *data; /* mapped file */
+} tt_sten;
+
+typedef struct tt_stfile tt_stfile;
+/* Local. TT_EFILE with path and what is wrong (truncated: has .. of .. bytes; header says ..). Maps the file. */
+tt_err tt_st_open(const char *path, tt_stfile **out);
+void tt_st_close(tt_stfile *f);
+int tt_st_count(const tt_stfile *f);
+const tt_sten *tt_st_at(const tt_stfile *f, int i);
+const tt_sten *tt_st_find(const tt_stfile *f, const char *name);
+const char *tt_st_meta(const tt_stfile *f, const char *key); /* NULL */
+tt_err tt_st_to_f32(const tt_sten *t, float *out);           /* F32 F16 BF16 F64; TT_EFILE otherwise */
+tt_err tt_st_to_i64(const tt_sten *t, int64_t *out);         /* I64 I32 U8 BOOL */
+/* Local. Writes as HF's writer does: larger element size first, then name; header padded with blanks to 8; metadata
+ * {"format":"pt"} if pt. F32/F16/BF16 tensors are given as float and rounded (nearest even); I64 as int64_t.
+ * To path.tmp, fsync, rename. TT_ERUN on a full disk: the old file stays. */
+typedef struct tt_stout {
+    const char *name;
+    tt_dtype dtype;
+    int ndim;
+    int64_t shape[8];
+    const void *data;
+} tt_stout;
+tt_err tt_st_write(const char *path, int n, const tt_stout *t, bool pt);
+
+/* ---- Hugging Face weight folders -------------------------------------------------------------------------------
+ * model.safetensors, or shards by model.safetensors.index.json. alias(name) maps a stored name to the table's name (or NULL:
+ * ignore). Local: fills pars->w. TT_EFILE: missing tensors, shapes that differ, names nobody knows (all listed, first 5). */
+tt_err tt_hf_load(const char *dir, tt_pars *pars, const char *(*alias)(const char *stored, const tt_pars *pars));
+/* Writes the weights as transformers' save_pretrained does: one file up to shard_bytes (5 GB by default: 0), else shards + index. */
+tt_err tt_hf_save(const char *dir, const tt_pars *pars, tt_dtype dtype, int64_t shard_bytes);
+
+/* ---- hashes -----------------------------------------------------------------------------------------------------
+ * Over the logical fp32 tensors in name order: name, shape, bytes (XXH3, 128 bits, 32 hex digits). The same for a checkpoint, a
+ * Hugging Face folder and the memory of a run. */
+void tt_weights_hash(const tt_pars *pars, char hex[33]);
+
+/* ---- checkpoints (HDF5) ------------------------------------------------------------------------------------------
+ * One file per step: RUN/checkpoints/step-00000050.h5
+ *   /weights/<name>          f32, logical shape        attribute xxh3 (of the block hashes in order), as on every data set
+ *   /optim/<moment>/<name>   f32
+ *   /state  attributes: step, tokens, draws, seed, best_loss ...; every integer and real of tt_ckstate
+ *   /job    the resolved job (string), /model_config (string), /tokenizer_hash
+ * Commit: reserve space, write to .tmp, flush, fsync, read back and compare checksums, agree, rename, fsync the folder, move
+ * `latest`. A torn or corrupt file is skipped with a message and the one before it is used. */
+typedef struct tt_ckmoment { /* one optimizer moment: a slab-like array cut over ranks, or small whole arrays */
+    const char *name;        /* "m", "v", "row", "col" ... */
+    const float *x;          /* this rank's part starts at x + (cut_lo - base) */
+} tt_ckmoment;
+
+typedef struct tt_ckarray { /* one logical array of the checkpoint, whole shape known on all ranks */
+    char path[256];         /* "/weights/shared.weight" */
+    int ndim;
+    int64_t shape[4];
+    int64_t n;
+    int64_t lo,
+        hi; /* the elements this rank holds (lo == hi: none); over all ranks they cover 0..n exactly once when writing */
+    float *x; /* element lo */
+} tt_ckarray;
+
+typedef struct tt_ckattr { /* one scalar of /state */
+    const char *name;
+    bool real;
+    int64_t i;
+    double r;
+} tt_ckattr;
+
+typedef struct tt_cktext {
+    const char *name; /* data set name at the root: "job", "model_config" */
+    char *text;       /* on read: in the arena passed */
+} tt_cktext;
+
+typedef struct tt_ckpt {
+    int narray, nattr, ntext;
+    tt_ckarray *array;
+    tt_ckattr *attr;
+    tt_cktext *text;
+} tt_ckpt;
+
+/* Collective. Writes and commits dir/step-%08lld.h5; on any failure (full disk ...) the temporary is removed, nothing that was
+ * committed is touched, all ranks get the same error. */
+tt_err tt_ckpt_write(const tt_mesh *m, const char *dir, int64_t step, const tt_ckpt *c);
+/* Collective. Keeps the newest keep checkpoints and the one at step best (-1: none); removes the others and stale .tmp files. */
+tt_err tt_ckpt_prune(const tt_mesh *m, const char *dir, int64_t keep, int64_t best);
+/* Collective. Finds the newest checkpoint in dir that verifies; *path in a, or NULL if there is none. Bad ones are named in a warning. */
+tt_err tt_ckpt_latest(const tt_mesh *m, const char *dir, tt_arena *a, const char **path);
+/* Collective. Fills every array's [lo,hi) (any cut), attrs and texts by name. TT_EFILE: missing array, other shape ("from another model"),
+ * checksum mismatch. An attr that is absent in the file is an error; texts absent give NULL. */
+tt_err tt_ckpt_read(const tt_mesh *m, const char *path, tt_arena *a, tt_ckpt *c);
+/* Local (serial HDF5). Table of contents on out, then "weights <hash>" as the last line. Checks all checksums. */
+tt_err tt_ckpt_inspect(const char *path, FILE *out);
+/* Local. Loads only /weights/... into pars and texts by name (eval, export, generate). */
+tt_err tt_ckpt_weights(const char *path, tt_pars *pars);
+tt_err tt_ckpt_text(const char *path, const char *name, tt_arena *a, char **text);
+
+#endif

@@ -1,0 +1,74 @@
+/* Lines for people: stderr and the run's log.txt. */
+#include "tutti/base.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    int rank;
+    bool quiet;
+    FILE *file;
+    int nseen, cap;
+    char **seen; /* keys of tt_warn_once */
+} lg;
+
+void tt_log_rank(int rank) { lg.rank = rank; }
+
+void tt_log_quiet(bool quiet) { lg.quiet = quiet; }
+
+tt_err tt_log_open(const char *path)
+{
+    tt_log_close();
+    if (lg.rank != 0) return TT_OK;
+    lg.file = fopen(path, "a");
+    if (!lg.file)
+        return tt_fail(TT_ERUN, "%s: cannot be opened for writing: %s; choose another folder with run=DIR", path,
+                       strerror(errno));
+    setvbuf(lg.file, NULL, _IOLBF, 0);
+    return TT_OK;
+}
+
+void tt_log_close(void)
+{
+    if (lg.file) fclose(lg.file);
+    lg.file = NULL;
+}
+
+static void put(const char *prefix, const char *fmt, va_list ap)
+{
+    if (lg.rank != 0) return;
+    char text[8192];
+    vsnprintf(text, sizeof text, fmt, ap);
+    if (!lg.quiet) fprintf(stderr, "%s%s\n", prefix, text);
+    if (lg.file) fprintf(lg.file, "%s%s\n", prefix, text);
+}
+
+void tt_log(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    put("", fmt, ap);
+    va_end(ap);
+}
+
+static bool first_time(const char *key)
+{
+    for (int i = 0; i < lg.nseen; i++)
+        if (!strcmp(lg.seen[i], key)) return false;
+    if (lg.nseen == lg.cap) {
+        lg.cap = lg.cap ? 2 * lg.cap : 16;
+        lg.seen = tt_realloc(lg.seen, sizeof *lg.seen * (size_t)lg.cap);
+    }
+    lg.seen[lg.nseen++] = strdup(key);
+    return true;
+}
+
+void tt_warn_once(const char *key, const char *fmt, ...)
+{
+    if (!first_time(key)) return;
+    va_list ap;
+    va_start(ap, fmt);
+    put("warning: ", fmt, ap);
+    va_end(ap);
+}
