@@ -25,4 +25,4 @@ while read -r t; do
     np=$(head -1 "$t" | sed -n 's/.*TEST np=\([0-9,]*\).*/\1/p')
     for n in $(echo "${np:-1}" | tr , ' '); do cases+=("$t:$n"); done
 done <"$list"
-exec prove -v --merge -j "${TUTTI_JOBS:-2}" -Q --exec "$PWD/tests/one.sh" "${cases[@]}"
+exec prove --merge -j "${TUTTI_JOBS:-2}" --exec "$PWD/tests/one.sh" "${cases[@]}"

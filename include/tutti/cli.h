@@ -35,6 +35,5 @@ tt_err tt_verb_export(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_generate(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_synth(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_bench(const tt_mesh *m, const tt_args *args);
-tt_err tt_verb_score(const tt_mesh *m, const tt_args *args);
 
 #endif
