@@ -47,6 +47,8 @@ tt_err tt_log_open(const char *path); /* append; TT_ERUN if it cannot be opened 
 void tt_log_close(void);
 void tt_log(const char *fmt, ...) TT_PRINTF(1, 2);
 void tt_warn_once(const char *key, const char *fmt, ...) TT_PRINTF(2, 3); /* once per key and process */
+/* One line that stays below the others on a terminal and is redrawn in place; "" removes it. Nothing when stderr is no terminal. */
+void tt_log_status(const char *fmt, ...) TT_PRINTF(1, 2);
 void tt_log_quiet(bool quiet);                                            /* file only */
 
 /* A bug of ours: prints host, rank, file:line and calls the hook (comm sets it to MPI_Abort), then abort(). */

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct {
     int rank;
     bool quiet;
+    char status[256];
     FILE *file;
     int nseen, cap;
     char **seen; /* keys of tt_warn_once */
@@ -40,7 +42,7 @@ static void put(const char *prefix, const char *fmt, va_list ap)
     if (lg.rank != 0) return;
     char text[8192];
     vsnprintf(text, sizeof text, fmt, ap);
-    if (!lg.quiet) fprintf(stderr, "%s%s\n", prefix, text);
+    if (!lg.quiet) fprintf(stderr, "%s%s%s\n%s", lg.status[0] ? "\r\033[K" : "", prefix, text, lg.status);
     if (lg.file) fprintf(lg.file, "%s%s\n", prefix, text);
 }
 
@@ -50,6 +52,17 @@ void tt_log(const char *fmt, ...)
     va_start(ap, fmt);
     put("", fmt, ap);
     va_end(ap);
+}
+
+void tt_log_status(const char *fmt, ...)
+{
+    if (lg.rank != 0 || lg.quiet || !isatty(STDERR_FILENO)) return;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(lg.status, sizeof lg.status, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "\r\033[K%s", lg.status);
+    fflush(stderr);
 }
 
 static bool first_time(const char *key)
