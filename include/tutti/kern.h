@@ -55,7 +55,7 @@ int tt_rel_bucket(int relative, bool bidirectional, int nbucket, int max_distanc
  *   nll[r] = logsumexp(z[r,:]) - z[r,y_r]
  *   token[r] = (1-smooth) * nll[r] + smooth * mean_v(lse - z[r,v]) + zloss * lse^2        (smooth as HF's LabelSmoother)
  *   loss = sum_r weight[r] * token[r]
- * y_r < 0: the row is left out (token[r] = nll[r] = 0). dh and dW (either may be NULL) receive += d loss. */
+ * y_r < 0: the row is left out (token[r] = nll[r] = 0, argmax[r] = -1). dh and dW (either may be NULL) receive += d loss. */
 typedef struct tt_head {
     int64_t R, D, V;
     const float *h, *W;
@@ -75,7 +75,7 @@ size_t tt_head_work(int64_t chunk, int64_t V, int64_t D);
 /* AdamW as torch (Loshchilov & Hutter 2019): w *= 1 - lr*wd; m,v EMAs; w -= lr/(1-b1^t) * m / (sqrt(v/(1-b2^t)) + eps). t from 1.
  * l2: wd*w is added to the gradient instead (Adam with L2). g is multiplied by gscale (clipping) first. */
 typedef struct tt_adam {
-    float lr, beta1, beta2, eps, wd, gscale;
+    double lr, beta1, beta2, eps, wd, gscale;
     int64_t t;
     bool l2;
 } tt_adam;
@@ -83,16 +83,16 @@ typedef struct tt_adam {
 /* Adafactor (Shazeer & Stern 2018) for one tensor [rows, cols] (batch leading matrices), or a vector [n] (factored false).
  * Both published rules: HF's transformers and T5X's (hf-semantics §7). */
 typedef struct tt_adafactor {
-    float lr;         /* rho: before parameter scale */
-    double beta2t;    /* second-moment decay of this step, e.g. 1 - t^-0.8 */
-    float eps1, eps2; /* 1e-30, 1e-3 */
-    float clip;       /* update RMS threshold */
-    float beta1;      /* 0: no momentum */
-    float wd;
+    double lr;         /* rho: before parameter scale */
+    double beta2t;     /* second-moment decay of this step, e.g. 1 - t^-0.8 */
+    double eps1, eps2; /* 1e-30, 1e-3 */
+    double clip;       /* update RMS threshold */
+    double beta1;      /* 0: no momentum */
+    double wd;
     bool param_scale; /* lr * max(eps2, rms(w)) */
     bool wd_by_lr;    /* true: w -= wd*a*w (HF); false: w -= wd*w (T5X) */
     bool factored;
-    float gscale;
+    double gscale;
 } tt_adafactor;
 
 typedef struct tt_kern {

@@ -1,0 +1,73 @@
+/* Reference: output head and cross-entropy, one row at a time. */
+#include "impl.h"
+
+#include <math.h>
+
+static void logits(const tt_head *t, const float *h, double *z)
+{
+    for (int64_t v = 0; v < t->V; v++) {
+        const float *w = t->W + v * t->D;
+        double dot = 0;
+        for (int64_t d = 0; d < t->D; d++) dot += (double)h[d] * w[d];
+        z[v] = t->scale * dot;
+    }
+}
+
+static int64_t best_of(const double *z, int64_t V)
+{
+    int64_t best = 0;
+    for (int64_t v = 1; v < V; v++)
+        if ((float)z[v] > (float)z[best]) best = v;
+    return best;
+}
+
+static double log_sum_exp(const double *z, int64_t V, double top)
+{
+    double sum = 0;
+    for (int64_t v = 0; v < V; v++) sum += exp(z[v] - top);
+    return top + log(sum);
+}
+
+/* d token / d z = p (1 + 2 zloss lse) - (1 - smooth) [v = y] - smooth / V */
+static void row_bwd(const tt_head *t, int64_t r, const double *z, double lse)
+{
+    for (int64_t v = 0; v < t->V; v++) {
+        double g = exp(z[v] - lse) * (1 + 2 * (double)t->zloss * lse) - t->smooth / (double)t->V;
+        if (v == t->y[r]) g -= 1 - (double)t->smooth;
+        g *= (double)t->weight[r] * t->scale;
+        for (int64_t d = 0; d < t->D; d++) {
+            if (t->dh) t->dh[r * t->D + d] += (float)(g * t->W[v * t->D + d]);
+            if (t->dW) t->dW[v * t->D + d] += (float)(g * t->h[r * t->D + d]);
+        }
+    }
+}
+
+static double row_loss(const tt_head *t, int64_t r, double *z)
+{
+    logits(t, t->h + r * t->D, z);
+    int64_t best = best_of(z, t->V);
+    double lse = log_sum_exp(z, t->V, z[best]), nll = lse - z[t->y[r]], mean = 0;
+    for (int64_t v = 0; v < t->V; v++) mean += z[v] / (double)t->V;
+    if (t->nll) t->nll[r] = (float)nll;
+    if (t->argmax) t->argmax[r] = (int32_t)best;
+    if (t->dh || t->dW) row_bwd(t, r, z, lse);
+    return (1 - (double)t->smooth) * nll + t->smooth * (lse - mean) + t->zloss * lse * lse;
+}
+
+double tt_ref_head(const tt_head *t)
+{
+    double *z = tt_scratch(SCRATCH_HEAD, (size_t)t->V * sizeof *z), loss = 0;
+    for (int64_t r = 0; r < t->R; r++) {
+        if (t->y[r] < 0) {
+            t->token[r] = 0;
+            if (t->nll) t->nll[r] = 0;
+            if (t->argmax) t->argmax[r] = -1;
+            continue;
+        }
+        assert(t->y[r] < t->V);
+        double token = row_loss(t, r, z);
+        t->token[r] = (float)token;
+        loss += t->weight[r] * token;
+    }
+    return loss;
+}
