@@ -8,9 +8,26 @@
 /* ---- safetensors ---------------------------------------------------------------------------------------------
  * 8-byte little-endian header length, JSON header, row-major data (github.com/huggingface/safetensors). Every offset, size and
  * shape in the header is checked against the file before a byte of data is touched. */
-typedef enum tt_dtype { TT_F32, TT_F16, TT_BF16, TT_I64, TT_I32, TT_U8, TT_BOOL, TT_F64 } tt_dtype;
+typedef enum tt_dtype {
+    TT_F32,
+    TT_F16,
+    TT_BF16,
+    TT_I64,
+    TT_I32,
+    TT_U8,
+    TT_BOOL,
+    TT_F64,
+    TT_I8,
+    TT_I16,
+    TT_U16,
+    TT_U32,
+    TT_U64,
+    TT_F8_E5M2,
+    TT_F8_E4M3, /* named and sized, converted to nothing but integers */
+} tt_dtype;
 size_t tt_dtype_size(tt_dtype d);
 const char *tt_dtype_name(tt_dtype d); /* "F32" ... */
+bool tt_dtype_parse(const char *name, tt_dtype *out);
 
 typedef struct tt_sten {
     const char *name;
@@ -26,13 +43,13 @@ typedef struct tt_stfile tt_stfile;
 tt_err tt_st_open(const char *path, tt_stfile **out);
 void tt_st_close(tt_stfile *f);
 int tt_st_count(const tt_stfile *f);
-const tt_sten *tt_st_at(const tt_stfile *f, int i);
+const tt_sten *tt_st_at(const tt_stfile *f, int i); /* in name order */
 const tt_sten *tt_st_find(const tt_stfile *f, const char *name);
 const char *tt_st_meta(const tt_stfile *f, const char *key); /* NULL */
 tt_err tt_st_to_f32(const tt_sten *t, float *out);           /* F32 F16 BF16 F64; TT_EFILE otherwise */
-tt_err tt_st_to_i64(const tt_sten *t, int64_t *out);         /* I64 I32 U8 BOOL */
+tt_err tt_st_to_i64(const tt_sten *t, int64_t *out);         /* signed and unsigned up to 63 bits, BOOL */
 /* Local. Writes as HF's writer does: larger element size first, then name; header padded with blanks to 8; metadata
- * {"format":"pt"} if pt. F32/F16/BF16 tensors are given as float and rounded (nearest even); I64 as int64_t.
+ * {"format":"pt"} if pt. F32/F16/BF16 tensors are given as float and rounded (nearest even); the others in their own type.
  * To path.tmp, fsync, rename. TT_ERUN on a full disk: the old file stays. */
 typedef struct tt_stout {
     const char *name;
