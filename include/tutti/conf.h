@@ -59,9 +59,9 @@ enum { TT_OBJ_SEQ2SEQ, TT_OBJ_SPAN };                     /* train.objective */
 enum { TT_NORM_TOKEN, TT_NORM_EXAMPLE };                  /* train.normalise */
 enum { TT_RESUME_AUTO, TT_RESUME_NEVER, TT_RESUME_MUST }; /* train.resume */
 enum { TT_SCHED_CONSTANT, TT_SCHED_LINEAR, TT_SCHED_COSINE, TT_SCHED_RSQRT };
-enum { TT_OPT_ADAMW, TT_OPT_ADAFACTOR };
-enum { TT_RULE_T5X, TT_RULE_HF };   /* optim.adafactor.rule */
-enum { TT_DECAY_ALL, TT_DECAY_HF }; /* optim.decay: every parameter | HF grouping */
+enum { TT_OPT_ADAMW, TT_OPT_ADAFACTOR, TT_OPT_SGD }; /* optim.name */
+enum { TT_RULE_T5X, TT_RULE_HF };                    /* optim.adafactor.rule */
+enum { TT_DECAY_ALL, TT_DECAY_HF };                  /* optim.decay: every parameter | HF grouping */
 enum { TT_REDUCE_EXACT, TT_REDUCE_MPI };
 enum { TT_BAD_SKIP, TT_BAD_FAIL }; /* data.on_bad_row */
 
@@ -99,12 +99,18 @@ typedef struct tt_job {
         int64_t warmup;
         double min_ratio; /* the schedule ends at lr * min_ratio */
         double clip, weight_decay, beta1, beta2, eps;
+        bool l2; /* adamw: weight decay is added to the gradient (Adam with L2); sgd always does so */
+        double momentum, dampening; /* sgd */
+        bool nesterov;              /* sgd */
         int decay;
         struct {
             int rule;
             double decay_rate, beta1, clip, eps1, eps2;
             bool scale_parameter;
+            bool relative_step; /* hf: the rate is min(1e-2, 1/sqrt(t)), optim.lr is not used */
+            bool warmup_init;   /* with relative_step: min(1e-6 t, 1/sqrt(t)) */
             int64_t min_dim;
+            int64_t step_offset; /* t5x: t = updates - step_offset */
         } adafactor;
     } optim;
     struct {

@@ -24,7 +24,9 @@ void tt_cuts(const tt_pars *pars, int size, bool whole_tensors, int64_t *cut);
  * two halves (absent grains are absent, not zero). A rank folds its run of grains into the largest aligned subtrees; each goes, cut by
  * cut[], to the owner of the slice, which finishes the tree. The bits depend on G and the g_i alone. */
 typedef struct tt_xsum tt_xsum;
-tt_xsum *tt_xsum_new(const tt_mesh *m, const tt_pars *pars, const int64_t *cut, int64_t grains, const tt_kern *k);
+/* reduce: TT_REDUCE_EXACT or TT_REDUCE_MPI (MPI's own order of summation, to compare). */
+tt_xsum *tt_xsum_new(const tt_mesh *m, const tt_pars *pars, const int64_t *cut, int64_t grains, int reduce,
+                     const tt_kern *k);
 void tt_xsum_free(tt_xsum *x);
 void tt_xsum_begin(tt_xsum *x);
 /* Local. Adds grain i (own grains, in ascending order) whose gradient is pars->g; the slab may be reused at once. */

@@ -59,7 +59,7 @@ static void open_optimizer(run *r)
 {
     tt_pars_grads(r->pars);
     r->opt = tt_optim_new(r->m, r->job, r->pars, r->k);
-    r->xsum = tt_xsum_new(r->m, r->pars, tt_optim_cuts(r->opt), r->job->train.grains, r->k);
+    r->xsum = tt_xsum_new(r->m, r->pars, tt_optim_cuts(r->opt), r->job->train.grains, r->job->mesh.reduce, r->k);
 }
 
 static tt_err check_job(const tt_job *j)
