@@ -51,15 +51,23 @@ int64_t tt_pars_count(const tt_pars *t, bool trained_only); /* elements without 
 
 /* ---- tensors and the tape ------------------------------------------------------------------------------------
  * An eager tape: an op computes at once, and records its backward if any input needs a gradient and the tape records.
- * All memory is in the step arena; tt_tape_begin forgets the last step's nodes (the caller resets the arena). */
+ * All memory is in the step arena; tt_tape_begin forgets the last step's nodes (the caller resets the arena).
+ *
+ * Gradients of tensors exist only while the backward pass needs them: the first contribution makes the buffer, and when the
+ * producer's backward has run the buffer serves the next tensor of that size. tt_add passes its buffer on instead of copying it;
+ * a shared buffer is copied before anything is added to it.
+ * Gradients of parameters (par->g) are added to: the caller clears the slab. Parameters that are not trained get none. */
 typedef struct tt_t {
     int64_t rows, cols;
-    float *x;  /* value */
-    float *g;  /* gradient, zeroed when allocated; NULL if none is needed */
-    bool need; /* needs a gradient */
+    float *x; /* value */
+    float
+        *g; /* gradient; NULL until the backward pass reaches it. Only tensors made by tt_new keep theirs afterwards */
+    bool need;  /* needs a gradient */
+    bool spare; /* no backward needs the value so far: tt_add and tt_drop may write over it */
 } tt_t;
 
-typedef struct tt_node tt_node_t;
+typedef struct tt_node tt_node;
+typedef struct tt_gbuf tt_gbuf;
 typedef struct tt_tape {
     tt_arena *a;
     const tt_kern *k;
@@ -67,13 +75,15 @@ typedef struct tt_tape {
     float drop;    /* dropout probability of this pass; 0 in evaluation */
     tt_rkey key;   /* names (seed, step, grain); every dropout use takes the next sub-key */
     uint64_t uses; /* dropout uses so far in this pass */
-    tt_node_t *last;
+    tt_node *last;
+    tt_gbuf *pool; /* gradient buffers to be used again */
 } tt_tape;
 
 void tt_tape_begin(tt_tape *t, tt_arena *a, const tt_kern *k, bool record, float drop, tt_rkey key);
 void tt_tape_back(
     tt_tape *t); /* runs the recorded backwards in reverse; loss ops have already seeded their gradients */
 tt_t *tt_new(tt_tape *t, int64_t rows, int64_t cols, bool need); /* value not cleared */
+void tt_seed(tt_tape *t, tt_t *y, const float *dy);              /* y's gradient += dy: makes y a root */
 
 /* y[R,out] = x[R,in] w[out,in]^T.  dx += dy w; dw += dy^T x */
 tt_t *tt_linear(tt_tape *t, tt_t *x, const tt_par *w);
@@ -82,8 +92,10 @@ tt_t *tt_rms(tt_tape *t, tt_t *x, const tt_par *w, float eps);
 tt_t *tt_layernorm(tt_tape *t, tt_t *x, const tt_par *w, const tt_par *b, float eps);
 tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act);
 tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act); /* act(g) * u */
+/* a + b. The sum is written over b where b is spare (comes straight from another op); then b->x becomes NULL. */
 tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b);
-tt_t *tt_drop(tt_tape *t, tt_t *x); /* x itself when the tape's drop is 0 */
+/* x itself when the tape's drop is 0; else, as tt_add, over x where x is spare. */
+tt_t *tt_drop(tt_tape *t, tt_t *x);
 tt_t *tt_embed(tt_tape *t, const int32_t *ids, int64_t R, const tt_par *E);
 /* o[Rq, H*K]; a->seg and a->bias describe the problem (bias table: pass the parameter so that it gets its gradient; NULL none).
  * a is copied; a->seg must live as long as the tape. */

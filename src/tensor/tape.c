@@ -1,0 +1,124 @@
+/* The tape: records, the backward walk, the life of gradient buffers. */
+#include "tape.h"
+
+#include <string.h>
+
+/* In front of every gradient buffer. holders counts tensors; at 0 the buffer goes to the tape's pool. */
+struct tt_gbuf {
+    tt_gbuf *next;
+    int64_t n;
+    int holders;
+};
+enum { HEAD_FLOATS = 16 }; /* keeps the floats behind the header 64-byte aligned */
+_Static_assert(sizeof(tt_gbuf) <= HEAD_FLOATS * sizeof(float), "header fits");
+
+static tt_gbuf *buf_of(float *g) { return (tt_gbuf *)(void *)(g - HEAD_FLOATS); }
+static float *floats_of(tt_gbuf *b) { return (float *)(void *)b + HEAD_FLOATS; }
+
+static float *buf_get(tt_tape *t, int64_t n)
+{
+    tt_gbuf **at = &t->pool;
+    while (*at && (*at)->n != n) at = &(*at)->next;
+    tt_gbuf *b = *at;
+    if (b)
+        *at = b->next;
+    else
+        b = (tt_gbuf *)(void *)TT_NEW(t->a, float, n + HEAD_FLOATS);
+    *b = (tt_gbuf){.n = n, .holders = 1};
+    return floats_of(b);
+}
+
+static void buf_drop(tt_tape *t, float *g)
+{
+    tt_gbuf *b = buf_of(g);
+    if (--b->holders) return;
+    b->next = t->pool;
+    t->pool = b;
+}
+
+static size_t bytes_of(const tt_t *x) { return sizeof(float) * (size_t)(x->rows * x->cols); }
+
+/* Before anything is added to a buffer that another tensor still reads. */
+static void unshare(tt_tape *t, tt_t *x)
+{
+    if (buf_of(x->g)->holders == 1) return;
+    float *mine = memcpy(buf_get(t, x->rows * x->cols), x->g, bytes_of(x));
+    buf_drop(t, x->g);
+    x->g = mine;
+}
+
+float *grad_set(tt_tape *t, tt_t *x, float *beta)
+{
+    if (!x->need) return NULL;
+    *beta = x->g ? 1.f : 0.f;
+    if (x->g)
+        unshare(t, x);
+    else
+        x->g = buf_get(t, x->rows * x->cols);
+    return x->g;
+}
+
+float *grad_add(tt_tape *t, tt_t *x)
+{
+    float beta, *g = grad_set(t, x, &beta);
+    if (g && beta == 0.f) memset(g, 0, bytes_of(x));
+    return g;
+}
+
+void grad_pass(tt_tape *t, tt_t *x, tt_t *y)
+{
+    if (!x->need) return;
+    if (x->g) {
+        unshare(t, x);
+        t->k->add(x->rows * x->cols, y->g, x->g);
+        return;
+    }
+    x->g = y->g;
+    buf_of(y->g)->holders++;
+}
+
+bool grad_take(tt_t *x, tt_t *y)
+{
+    if (!x->need || x->g || buf_of(y->g)->holders > 1) return false;
+    x->g = y->g;
+    y->g = NULL;
+    return true;
+}
+
+void tt_tape_begin(tt_tape *t, tt_arena *a, const tt_kern *k, bool record, float drop, tt_rkey key)
+{
+    *t = (tt_tape){.a = a, .k = k, .record = record, .drop = drop, .key = key};
+}
+
+tt_t *tt_new(tt_tape *t, int64_t rows, int64_t cols, bool need)
+{
+    tt_t *y = TT_NEW(t->a, tt_t, 1);
+    *y = (tt_t){.rows = rows, .cols = cols, .x = TT_NEW(t->a, float, rows *cols), .need = need};
+    return y;
+}
+
+void tt_seed(tt_tape *t, tt_t *y, const float *dy)
+{
+    assert(y->need);
+    t->k->add(y->rows * y->cols, dy, grad_add(t, y));
+}
+
+void *tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y)
+{
+    tt_node *n = tt_zalloc(t->a, bytes);
+    *n = (tt_node){.prev = t->last, .back = back, .y = y};
+    t->last = n;
+    return n;
+}
+
+/* A result that nothing depended on has no gradient, and its producer nothing to do. */
+void tt_tape_back(tt_tape *t)
+{
+    for (tt_node *n = t->last; n; n = n->prev) {
+        if (!n->y->g) continue;
+        n->back(t, n);
+        if (n->y->g) buf_drop(t, n->y->g);
+        n->y->g = NULL;
+    }
+    t->last = NULL;
+}

@@ -1,0 +1,38 @@
+/* Private to the tensor layer: how an op records its backward and reaches gradients. */
+#ifndef TUTTI_TAPE_H
+#define TUTTI_TAPE_H
+
+#include "tutti/tensor.h"
+
+/* Every op's record starts with one of these. back is called once y's gradient is complete; it may not use y->g afterwards. */
+struct tt_node {
+    tt_node *prev;
+    void (*back)(tt_tape *t, tt_node *node);
+    tt_t *y;
+};
+
+/* A record of type that runs fn for y; the op fills in the rest. */
+#define RECORD(tape, type, fn, out) ((type *)tape_record((tape), sizeof(type), (fn), (out)))
+void *tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y);
+
+/* An op's result needs a gradient if one of its inputs wants one or one of its parameters is trained. */
+static inline bool wants(const tt_tape *t, const tt_t *x) { return t->record && x->need; }
+static inline bool trains(const tt_tape *t, const tt_par *p) { return p && t->record && p->trained; }
+/* Where a trained parameter's gradient is added, else NULL. */
+static inline float *par_grad(const tt_par *p)
+{
+    if (!p || !p->trained) return NULL;
+    assert(p->g);
+    return p->g;
+}
+
+/* x's gradient, to be added to: cleared when this is the first contribution. NULL if x needs none. */
+float *grad_add(tt_tape *t, tt_t *x);
+/* x's gradient for a kernel that can overwrite: *beta is 0 at the first contribution (memory not cleared), else 1. */
+float *grad_set(tt_tape *t, tt_t *x, float *beta);
+/* x's gradient += y's, without a copy where x has none yet. */
+void grad_pass(tt_tape *t, tt_t *x, tt_t *y);
+/* Takes y's gradient buffer for x if nobody else holds it and x has none (for in-place backwards); false otherwise. */
+bool grad_take(tt_t *x, tt_t *y);
+
+#endif
