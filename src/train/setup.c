@@ -25,7 +25,9 @@ static tt_err open_model(run *r)
                        "from scratch)",
                        j->file);
     TT_TRY(tt_agree(r->m, tt_model_new(j->model.config, &r->model)));
-    tt_pars_draw(tt_model_pars(r->model), (uint64_t)j->seed);
+    tt_pars *pars = tt_model_pars(r->model);
+    tt_pars_draw(pars, (uint64_t)j->seed);
+    tt_bcast(r->m, pars->w, sizeof(float) * (size_t)pars->size, 0); /* another libm may round log and cos otherwise */
     return TT_OK;
 }
 
