@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define TT_VERSION "0.1.0"
+
 #ifdef __cplusplus
 #define restrict __restrict__
 extern "C" {

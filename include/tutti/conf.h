@@ -26,6 +26,7 @@ tt_err tt_yaml_parse(tt_arena *a, const char *name, const char *text, size_t siz
 const tt_yaml *tt_yaml_get(const tt_yaml *map, const char *key); /* NULL if absent or not a map */
 /* Sets a dotted key ("train.lr") from the command line; value is parsed as YAML. Makes maps on the way. */
 tt_err tt_yaml_set(tt_arena *a, tt_yaml *root, const char *dotted, const char *value);
+/* Lists and maps one entry a line; a scalar after one blank (its key or dash stands before it). */
 void tt_yaml_write(FILE *f, const tt_yaml *y, int indent);
 
 /* ---- key tables --------------------------------------------------------------------------------------------------*/

@@ -18,8 +18,6 @@
 #ifndef TUTTI_H
 #define TUTTI_H
 
-#define TT_VERSION "0.1.0"
-
 #include "tutti/base.h"
 #include "tutti/conf.h"
 #include "tutti/kern.h"

@@ -2,6 +2,8 @@
 #include "tutti/cli.h"
 
 const tt_verb tt_verbs[] = {
-    {"help", "help [verb|keys]", "what tutti can do; help train: every job key", false, tt_verb_help},
+    {"tokenize", "tokenize tokenizer=DIR [special=1|0] [in=FILE.jsonl]", "text to token ids, one JSON line each", false,
+     tt_verb_tokenize},
+    {"help", "help [verb]", "what tutti can do; help train: every key of a job", false, tt_verb_help},
     {0},
 };

@@ -1,0 +1,90 @@
+// TEST np=1
+#include "tutti/conf.h"
+#include "../tap.h"
+
+static tt_arena *A;
+
+static tt_job *job(const char *yaml, int n, char **set)
+{
+    FILE *f = fopen("build/t_conf.yaml", "w");
+    fputs(yaml, f);
+    fclose(f);
+    tt_job *j = NULL;
+    tt_fail_clear();
+    return tt_job_read(A, "build/t_conf.yaml", n, set, &j) == TT_OK ? j : NULL;
+}
+
+static void refused(const char *yaml, const char *setting, const char *text)
+{
+    char *set[1] = {(char *)setting};
+    tt_job *j = job(yaml, setting != NULL, set);
+    ok(!j && tt_fail_code() == TT_EJOB && !strcmp(tt_fail_text(), text), "refused: %s", tt_fail_text());
+}
+
+static void test_values(void)
+{
+    char *set[] = {"train.lr=1", "optim.lr=3e-4"};
+    tt_job *j =
+        job("run: x\ntrain:\n  steps: 10k\n  objective: span\noptim: {name: adafactor, clip: 0}\n"
+            "data:\n  train:\n    - a.jsonl\n    - {path: b.tsv, templates: [{source: \"x: {y}\\n\", target: z}]}\n",
+            1, set + 1);
+    ok(j != NULL, "a job is read %s", tt_fail_text());
+    if (!j) return;
+    ok(j->train.steps == 10000 && j->train.objective == TT_OBJ_SPAN, "integers with k, choices");
+    ok(j->optim.name == TT_OPT_ADAFACTOR && j->optim.clip == 0 && j->optim.lr == 3e-4, "flow maps, overrides");
+    ok(j->optim.beta2 == 0.999 && j->train.dropout == -1 && j->eval.before, "defaults");
+    ok(j->data.train && j->data.train->n == 2 && j->data.train->child[1]->line == 9, "subtrees keep their lines");
+
+    ok(tt_job_write(j, "build/t_conf.resolved.yaml") == TT_OK, "the resolved job is written");
+    tt_job *k = NULL;
+    ok(tt_job_read(A, "build/t_conf.resolved.yaml", 0, NULL, &k) == TT_OK, "and read back %s", tt_fail_text());
+    if (!k) return;
+    const tt_yaml *t = tt_yaml_get(k->data.train->child[1], "templates");
+    ok(k->train.steps == 10000 && k->optim.lr == 3e-4 && !strcmp(k->run, "x") && t &&
+           !strcmp(tt_yaml_get(t->child[0], "source")->text, "x: {y}\n"),
+       "as the same job");
+    ok(tt_job_write(k, "build/t_conf.again.yaml") == TT_OK, "written again");
+    char *a, *b;
+    size_t na, nb;
+    tt_slurp("build/t_conf.resolved.yaml", &a, &na);
+    tt_slurp("build/t_conf.again.yaml", &b, &nb);
+    ok(strlen(strchr(a, '\n')) > 500, "every key is there");
+    free(a);
+    free(b);
+}
+
+int main(void)
+{
+    A = tt_arena_new(1 << 16);
+    test_values();
+    refused("run: x\ntrain:\n  lrr: 1\n", NULL,
+            "build/t_conf.yaml:3: no such key 'train.lrr'; did you mean 'optim.lr'?");
+    refused("optim:\n  lrr: 1\n", NULL, "build/t_conf.yaml:2: no such key 'optim.lrr'; did you mean 'optim.lr'?");
+    refused("zebra: 1\n", NULL, "build/t_conf.yaml:1: no such key 'zebra'; tutti help train lists them all");
+    refused("", "train.stepz=5", "command line: no such key 'train.stepz'; did you mean 'train.steps'?");
+    refused("train: {steps: many}\n", NULL, "build/t_conf.yaml:1: train.steps is 'many'; it takes an integer in 0..");
+    refused("train: {steps: -1}\n", NULL, "build/t_conf.yaml:1: train.steps is '-1'; it takes an integer in 0..");
+    refused("optim: {beta1: 1}\n", NULL, "build/t_conf.yaml:1: optim.beta1 is '1'; it takes a number in 0..1)");
+    refused("optim: {name: lion}\n", NULL,
+            "build/t_conf.yaml:1: optim.name is 'lion'; it takes one of adamw|adafactor|sgd");
+    refused("optim: {lr: [1]}\n", NULL, "build/t_conf.yaml:1: optim.lr is a list; it takes a number in 0..");
+    refused("train: 5\n", NULL, "build/t_conf.yaml:1: 'train' is a group of keys; write them below it, indented");
+    refused("seed: 1\nseed: 2\n", NULL, "build/t_conf.yaml:2: 'seed' is given twice (first in line 1); remove one");
+    refused("train: {steps: 1, epochs: 1}\n", NULL,
+            "build/t_conf.yaml: both train.steps and train.epochs are given; keep one (train.epochs=0 on the command "
+            "line drops it)");
+    refused("eval: {metrics: loss bleu}\n", NULL,
+            "build/t_conf.yaml: eval.metrics: no such metric 'bleu'; there are loss, exact_match and rouge");
+    refused("a: *b\n", NULL, "build/t_conf.yaml:1: *b refers to nothing; define &b before it");
+
+    tt_job *j;
+    tt_fail_clear();
+    ok(tt_job_read(A, "build/none.yaml", 0, NULL, &j) == TT_EJOB &&
+           !strcmp(tt_fail_text(), "build/none.yaml: there is no such file; give the path of a job file (YAML)"),
+       "missing file: %s", tt_fail_text());
+    ok(!job("train:\n\tsteps: 1\n", 0, NULL) && !strncmp(tt_fail_text(), "build/t_conf.yaml:2: ", 21), "tab: %s",
+       tt_fail_text());
+    ok(!job("a: [1, 2\n", 0, NULL) && tt_fail_code() == TT_EJOB, "open bracket: %s", tt_fail_text());
+    tt_arena_free(A);
+    return tap_done();
+}
