@@ -85,6 +85,14 @@ static tt_t *do_block(trial *c)
     return tt_add(t, h, tt_linear(t, h, par(c, "u")));
 }
 
+/* The two sides of a sum share its gradient; more is added to one of them before the other is used. */
+static tt_t *do_shared(trial *c)
+{
+    tt_tape *t = &c->tape;
+    tt_t *b = tt_linear(t, c->in[1], par(c, "w")), *n = tt_rms(t, c->in[0], par(c, "scale"), 1e-6f);
+    return tt_add(t, tt_add(t, c->in[0], b), tt_linear(t, n, par(c, "u")));
+}
+
 static const op ops[] = {
     {"linear", do_linear, {R}, {D}, 0},
     {"rms", do_rms, {R}, {D}, 0},
@@ -103,6 +111,7 @@ static const op ops[] = {
     {"causal attention", do_causal, {R, R, R}, {D, D, D}, 0},
     {"cross-attention", do_cross, {R, KEYS, KEYS}, {D, D, D}, 0},
     {"head and loss", do_head, {R}, {D}, 0},
+    {"a shared gradient", do_shared, {R, R}, {D, D}, 0},
     {"two blocks", do_block, {R}, {D}, 0},
     {"two blocks with dropout", do_block, {R}, {D}, .2f},
 };
