@@ -16,7 +16,7 @@ double tt_schedule(int kind, int64_t done, int64_t warmup, int64_t total, double
 /* ---- which grains, which blocks -----------------------------------------------------------------------------------*/
 /* Rank r owns grains [lo,hi): contiguous runs, sizes differ by at most one. */
 void tt_grain_range(int64_t grains, int rank, int size, int64_t *lo, int64_t *hi);
-/* cut[size+1]: slab offsets at block boundaries (whole_tensors: at parameter boundaries), balanced by elements. */
+/* cut[size+1]: slab offsets at block boundaries (whole_tensors: at parameter boundaries), balanced by trained elements. */
 void tt_cuts(const tt_pars *pars, int size, bool whole_tensors, int64_t *cut);
 
 /* ---- the exact sum (DESIGN D4) ------------------------------------------------------------------------------------
@@ -29,9 +29,10 @@ tt_xsum *tt_xsum_new(const tt_mesh *m, const tt_pars *pars, const int64_t *cut, 
                      const tt_kern *k);
 void tt_xsum_free(tt_xsum *x);
 void tt_xsum_begin(tt_xsum *x);
-/* Local. Adds grain i (own grains, in ascending order) whose gradient is pars->g; the slab may be reused at once. */
+/* Local. Adds grain i (all own grains, in ascending order) whose gradient is pars->g. The slab may be overwritten at once, but after the
+ * last own grain it must stay as it is until tt_xsum_finish. */
 void tt_xsum_push(tt_xsum *x, int64_t grain);
-/* Collective. Leaves the total in pars->g[cut[rank] .. cut[rank+1]) on its owner. reduce mpi: MPI_Reduce_scatter instead.
+/* Collective. Leaves the total in pars->g[cut[rank] .. cut[rank+1]) on its owner; the rest of pars->g is then undefined.
  * Returns seconds spent waiting in communication. */
 double tt_xsum_finish(tt_xsum *x);
 /* The same tree for one double per grain (losses): vals[G] with this rank's entries filled, others 0; gathers and sums in tree order.
@@ -39,16 +40,19 @@ double tt_xsum_finish(tt_xsum *x);
 double tt_xsum_scalar(const tt_mesh *m, int64_t grains, double *vals);
 
 /* ---- the optimizer ------------------------------------------------------------------------------------------------
- * State is sharded by cut[] (ZeRO 1): every rank updates its slice and the slices are gathered. AdamW cuts at blocks,
+ * State is sharded by cut[] (ZeRO 1): every rank updates its slice and the slices are gathered. AdamW and SGD cut at blocks,
  * Adafactor at whole parameters; neither changes a bit. */
 typedef struct tt_optim tt_optim;
+/* Local. TT_EJOB for settings that contradict each other. */
+tt_err tt_optim_check(const tt_job *job);
+/* Local. Frozen parameters hold no moments and are never touched. */
 tt_optim *tt_optim_new(const tt_mesh *m, const tt_job *job, tt_pars *pars, const tt_kern *k);
 void tt_optim_free(tt_optim *o);
 const int64_t *tt_optim_cuts(const tt_optim *o);
 /* Collective. Norm of the whole gradient from the owners' slices: block sums of squares in double, added in block order on every rank. */
 double tt_optim_norm(tt_optim *o);
 /* Collective. One update with clip factor min(1, clip/(norm+1e-6)) (clip 0: none), rate lr; gathers the weights. t counts from 1
- * and is advanced here. Returns seconds in communication. */
+ * and is advanced here; the caller skips steps whose norm is not finite. Returns seconds in communication. */
 double tt_optim_step(tt_optim *o, double lr, double norm);
 int64_t tt_optim_t(const tt_optim *o);
 void tt_optim_set_t(tt_optim *o, int64_t t);
