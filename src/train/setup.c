@@ -69,7 +69,7 @@ static tt_err check_job(const tt_job *j)
     if (!j->data.train) return tt_fail(TT_EJOB, "%s: data.train is empty; list the data sets to train on", j->file);
     if (j->train.steps <= 0 && j->train.epochs <= 0)
         return tt_fail(TT_EJOB, "%s: the length of the run is not given; set train.steps or train.epochs", j->file);
-    return TT_OK;
+    return tt_optim_check(j);
 }
 
 tt_err run_open(run *r, const tt_mesh *m, const tt_job *job)

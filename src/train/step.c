@@ -103,7 +103,7 @@ tt_err run_step(run *r, stepinfo *s)
     *s = (stepinfo){0};
     const tt_batch *b;
     int64_t limit = run_total_draws(r);
-    TT_TRY(tt_batcher_get(r->batcher, r->draw, limit ? limit - r->draw : 0, &b));
+    TT_TRY(tt_agree(r->m, tt_batcher_get(r->batcher, r->draw, limit ? limit - r->draw : 0, &b)));
     s->loss = all_gradients(r, b);
     double t0 = tt_now();
     s->norm = tt_optim_norm(r->opt);
