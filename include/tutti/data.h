@@ -137,8 +137,16 @@ void tt_span_corrupt(const tt_tok *t, const int32_t *ids, int n, double rate, do
                      tt_ids *tgt);
 
 /* ---- made-up collections ----------------------------------------------------------------------------------------------
- * Local. Writes dir/<name>.{train,validation,test}.jsonl for ndata data sets in ncat categories, nrow training rows each, from the seed, and
- * dir/registry.tsv, dir/job-sets.yaml (the lists for data.train, data.validation, data.test). */
-tt_err tt_synth(const char *dir, int ndata, int ncat, int64_t nrow, uint64_t seed);
+ * Little instruction tasks with answers computed by code, for demonstrations and scale tests. */
+typedef struct tt_synth_opts {
+    int64_t datasets, categories; /* 1 <= categories <= datasets */
+    int64_t rows, eval_rows;      /* training rows per data set; validation rows and test rows */
+    int64_t seed;
+} tt_synth_opts;
+/* Local. Writes dir/<name>.{train,validation,test}.jsonl, registry.tsv, and train.yaml, validation.yaml, test.yaml: lists of data sets
+ * for a job's entry `list: DIR/train.yaml` (paths in them are relative to the list). The files are a function of the options alone.
+ * No question (the fields of a row without the answer) of one split occurs in another split of the whole collection; training rows
+ * of one data set repeat only where the task has fewer questions. Memory: 16 bytes a row of one data set. TT_EJOB, TT_ERUN. */
+tt_err tt_synth(const char *dir, const tt_synth_opts *o);
 
 #endif
