@@ -26,8 +26,8 @@ double tt_head_loss(tt_tape *t, tt_t *h, const tt_par *W, float scale, const int
     p.nll = nll;
     p.argmax = argmax;
     if (t->record) {
-        p.dh = grad_add(t, h);
-        p.dW = par_grad(W);
+        p.dh = tt_grad_add(t, h);
+        p.dW = tt_par_grad(W);
     }
     tt_mark mark = tt_arena_mark(t->a);
     p.work = TT_NEW(t->a, float, tt_head_work(p.chunk, p.V, p.D));

@@ -16,7 +16,7 @@ static void linear_back(tt_tape *t, tt_node *node)
     linear_node *n = (linear_node *)node;
     int64_t R = n->x->rows, in = n->x->cols, out = node->y->cols;
     const float *dy = node->y->g;
-    float beta, *dx = grad_set(t, n->x, &beta), *dw = par_grad(n->w);
+    float beta, *dx = tt_grad_set(t, n->x, &beta), *dw = tt_par_grad(n->w);
     if (dw) t->k->gemm(true, false, out, in, R, n->scale, dy, out, n->x->x, in, 1.f, dw, in);
     if (dx) t->k->gemm(false, false, R, in, out, n->scale, dy, out, n->w->w, in, beta, dx, in);
 }
@@ -52,15 +52,15 @@ typedef struct norm_node {
 static void rms_back(tt_tape *t, tt_node *node)
 {
     norm_node *n = (norm_node *)node;
-    t->k->rms_bwd(n->x->rows, n->x->cols, n->x->x, n->w->w, 0.f, n->rstd, node->y->g, grad_add(t, n->x),
-                  par_grad(n->w));
+    t->k->rms_bwd(n->x->rows, n->x->cols, n->x->x, n->w->w, 0.f, n->rstd, node->y->g, tt_grad_add(t, n->x),
+                  tt_par_grad(n->w));
 }
 
 static void layernorm_back(tt_tape *t, tt_node *node)
 {
     norm_node *n = (norm_node *)node;
-    t->k->ln_bwd(n->x->rows, n->x->cols, n->x->x, n->w->w, n->mean, n->rstd, node->y->g, grad_add(t, n->x),
-                 par_grad(n->w), par_grad(n->b));
+    t->k->ln_bwd(n->x->rows, n->x->cols, n->x->x, n->w->w, n->mean, n->rstd, node->y->g, tt_grad_add(t, n->x),
+                 tt_par_grad(n->w), tt_par_grad(n->b));
 }
 
 static void norm_record(tt_tape *t, void (*back)(tt_tape *, tt_node *), tt_t *y, norm_node with)
@@ -103,7 +103,7 @@ typedef struct act_node {
 static void activate_back(tt_tape *t, tt_node *node)
 {
     act_node *n = (act_node *)node;
-    t->k->act_bwd(n->act, n->g->rows * n->g->cols, n->g->x, node->y->g, grad_add(t, n->g));
+    t->k->act_bwd(n->act, n->g->rows * n->g->cols, n->g->x, node->y->g, tt_grad_add(t, n->g));
 }
 
 tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act)
@@ -122,7 +122,7 @@ tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act)
 static void gate_back(tt_tape *t, tt_node *node)
 {
     act_node *n = (act_node *)node;
-    t->k->glu_bwd(n->act, n->g->rows * n->g->cols, n->g->x, n->u->x, node->y->g, grad_add(t, n->g), grad_add(t, n->u));
+    t->k->glu_bwd(n->act, n->g->rows * n->g->cols, n->g->x, n->u->x, node->y->g, tt_grad_add(t, n->g), tt_grad_add(t, n->u));
 }
 
 tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act)
@@ -161,8 +161,8 @@ typedef struct add_node {
 static void add_back(tt_tape *t, tt_node *node)
 {
     add_node *n = (add_node *)node;
-    grad_pass(t, n->b, node->y);
-    grad_pass(t, n->a, node->y);
+    tt_grad_pass(t, n->b, node->y);
+    tt_grad_pass(t, n->a, node->y);
 }
 
 tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b)
@@ -193,11 +193,11 @@ static void drop_back(tt_tape *t, tt_node *node)
     drop_node *n = (drop_node *)node;
     int64_t count = n->x->rows * n->x->cols;
     float beta, *dy = node->y->g;
-    if (grad_take(n->x, node->y)) {
+    if (tt_grad_take(n->x, node->y)) {
         t->k->dropout(count, n->p, n->key, dy, dy, false);
         return;
     }
-    float *dx = grad_set(t, n->x, &beta);
+    float *dx = tt_grad_set(t, n->x, &beta);
     t->k->dropout(count, n->p, n->key, dy, dx, beta != 0.f);
 }
 
@@ -228,7 +228,7 @@ typedef struct embed_node {
 static void embed_back(tt_tape *t, tt_node *node)
 {
     embed_node *n = (embed_node *)node;
-    t->k->embed_bwd(node->y->rows, node->y->cols, n->ids, node->y->g, par_grad(n->E));
+    t->k->embed_bwd(node->y->rows, node->y->cols, n->ids, node->y->g, tt_par_grad(n->E));
 }
 
 tt_t *tt_embed(tt_tape *t, const int32_t *ids, int64_t R, const tt_par *E)

@@ -47,7 +47,7 @@ static void unshare(tt_tape *t, tt_t *x)
     x->g = mine;
 }
 
-float *grad_set(tt_tape *t, tt_t *x, float *beta)
+float *tt_grad_set(tt_tape *t, tt_t *x, float *beta)
 {
     if (!x->need) return NULL;
     *beta = x->g ? 1.f : 0.f;
@@ -58,14 +58,14 @@ float *grad_set(tt_tape *t, tt_t *x, float *beta)
     return x->g;
 }
 
-float *grad_add(tt_tape *t, tt_t *x)
+float *tt_grad_add(tt_tape *t, tt_t *x)
 {
-    float beta, *g = grad_set(t, x, &beta);
+    float beta, *g = tt_grad_set(t, x, &beta);
     if (g && beta == 0.f) memset(g, 0, bytes_of(x));
     return g;
 }
 
-void grad_pass(tt_tape *t, tt_t *x, tt_t *y)
+void tt_grad_pass(tt_tape *t, tt_t *x, tt_t *y)
 {
     if (!x->need) return;
     if (x->g) {
@@ -77,7 +77,7 @@ void grad_pass(tt_tape *t, tt_t *x, tt_t *y)
     buf_of(y->g)->holders++;
 }
 
-bool grad_take(tt_t *x, tt_t *y)
+bool tt_grad_take(tt_t *x, tt_t *y)
 {
     if (!x->need || x->g || buf_of(y->g)->holders > 1) return false;
     x->g = y->g;
@@ -100,10 +100,10 @@ tt_t *tt_new(tt_tape *t, int64_t rows, int64_t cols, bool need)
 void tt_seed(tt_tape *t, tt_t *y, const float *dy)
 {
     assert(y->need);
-    t->k->add(y->rows * y->cols, dy, grad_add(t, y));
+    t->k->add(y->rows * y->cols, dy, tt_grad_add(t, y));
 }
 
-void *tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y)
+void *tt_tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y)
 {
     tt_node *n = tt_zalloc(t->a, bytes);
     *n = (tt_node){.prev = t->last, .back = back, .y = y};

@@ -12,14 +12,14 @@ struct tt_node {
 };
 
 /* A record of type that runs fn for y; the op fills in the rest. */
-#define RECORD(tape, type, fn, out) ((type *)tape_record((tape), sizeof(type), (fn), (out)))
-void *tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y);
+#define RECORD(tape, type, fn, out) ((type *)tt_tape_record((tape), sizeof(type), (fn), (out)))
+void *tt_tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y);
 
 /* An op's result needs a gradient if one of its inputs wants one or one of its parameters is trained. */
 static inline bool wants(const tt_tape *t, const tt_t *x) { return t->record && x->need; }
 static inline bool trains(const tt_tape *t, const tt_par *p) { return p && t->record && p->trained; }
 /* Where a trained parameter's gradient is added, else NULL. */
-static inline float *par_grad(const tt_par *p)
+static inline float *tt_par_grad(const tt_par *p)
 {
     if (!p || !p->trained) return NULL;
     assert(p->g);
@@ -27,12 +27,12 @@ static inline float *par_grad(const tt_par *p)
 }
 
 /* x's gradient, to be added to: cleared when this is the first contribution. NULL if x needs none. */
-float *grad_add(tt_tape *t, tt_t *x);
+float *tt_grad_add(tt_tape *t, tt_t *x);
 /* x's gradient for a kernel that can overwrite: *beta is 0 at the first contribution (memory not cleared), else 1. */
-float *grad_set(tt_tape *t, tt_t *x, float *beta);
+float *tt_grad_set(tt_tape *t, tt_t *x, float *beta);
 /* x's gradient += y's, without a copy where x has none yet. */
-void grad_pass(tt_tape *t, tt_t *x, tt_t *y);
+void tt_grad_pass(tt_tape *t, tt_t *x, tt_t *y);
 /* Takes y's gradient buffer for x if nobody else holds it and x has none (for in-place backwards); false otherwise. */
-bool grad_take(tt_t *x, tt_t *y);
+bool tt_grad_take(tt_t *x, tt_t *y);
 
 #endif

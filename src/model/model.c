@@ -1,0 +1,235 @@
+/* A T5 as a parameter table: names and initial values as transformers' T5ForConditionalGeneration has them, in the order of its state_dict. */
+#include "net.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the table ---------------------------------------------------------------------------------------------*/
+/* While the table is built rows move; so the network holds names' places and looks the rows up once it is sealed. */
+typedef struct adder {
+    tt_pars *pars;
+    const tt_t5cfg *c;
+    bool second; /* second walk: give rows out instead of adding them */
+} adder;
+
+TT_PRINTF(6, 7)
+static const tt_par *row(const adder *a, int64_t rows, int64_t cols, double std, bool norm, const char *fmt, ...)
+{
+    char name[128];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(name, sizeof name, fmt, ap);
+    va_end(ap);
+    if (a->second) return tt_pars_find(a->pars, name);
+    const int64_t shape[] = {rows, cols};
+    tt_pars_add(a->pars, name, norm ? 1 : 2, shape, norm ? TT_INIT_ONE : TT_INIT_NORMAL, std, norm);
+    return NULL;
+}
+
+/* Initial values: modeling_t5.py, T5PreTrainedModel._init_weights (the q of d_model and d_kv folds 1/sqrt(K) in). */
+static attn add_attn(const adder *a, const char *at, const char *kind, const tt_par **bias)
+{
+    const tt_t5cfg *c = a->c;
+    int64_t D = c->D, HK = c->H * c->K;
+    double f = c->init_factor, d = f / sqrt((double)D);
+    attn w;
+    w.q = row(a, HK, D, d / sqrt((double)c->K), false, "%s.%s.q.weight", at, kind);
+    w.k = row(a, HK, D, d, false, "%s.%s.k.weight", at, kind);
+    w.v = row(a, HK, D, d, false, "%s.%s.v.weight", at, kind);
+    w.o = row(a, D, HK, f / sqrt((double)HK), false, "%s.%s.o.weight", at, kind);
+    if (bias) *bias = row(a, c->nbucket, c->H, d, false, "%s.%s.relative_attention_bias.weight", at, kind);
+    w.norm = row(a, D, 1, 0, true, "%s.layer_norm.weight", at);
+    return w;
+}
+
+static ffn add_ffn(const adder *a, const char *at)
+{
+    const tt_t5cfg *c = a->c;
+    double f = c->init_factor, d = f / sqrt((double)c->D);
+    const char *dense = "DenseReluDense"; /* whatever the activation */
+    ffn w = {0};
+    w.wi = row(a, c->F, c->D, d, false, c->gated ? "%s.%s.wi_0.weight" : "%s.%s.wi.weight", at, dense);
+    if (c->gated) w.wu = row(a, c->F, c->D, d, false, "%s.%s.wi_1.weight", at, dense);
+    w.wo = row(a, c->D, c->F, f / sqrt((double)c->F), false, "%s.%s.wo.weight", at, dense);
+    w.norm = row(a, c->D, 1, 0, true, "%s.layer_norm.weight", at);
+    return w;
+}
+
+static void add_stack(const adder *a, stack *s, const char *side, int64_t n, bool decoder)
+{
+    char at[64];
+    s->n = (int)n;
+    if (!s->block) s->block = tt_malloc(sizeof *s->block * (size_t)n);
+    for (int i = 0; i < s->n; i++) {
+        block *b = &s->block[i];
+        int layer = 0;
+        snprintf(at, sizeof at, "%s.block.%d.layer.%d", side, i, layer++);
+        b->self = add_attn(a, at, "SelfAttention", i == 0 ? &s->bias : NULL);
+        snprintf(at, sizeof at, "%s.block.%d.layer.%d", side, i, layer);
+        if (decoder) {
+            b->cross = add_attn(a, at, "EncDecAttention", NULL);
+            snprintf(at, sizeof at, "%s.block.%d.layer.%d", side, i, ++layer);
+        }
+        b->ff = add_ffn(a, at);
+    }
+    s->norm = row(a, a->c->D, 1, 0, true, "%s.final_layer_norm.weight", side);
+}
+
+static void add_all(tt_model *m, bool second)
+{
+    const tt_t5cfg *c = &m->cfg;
+    adder a = {.pars = &m->pars, .c = c, .second = second};
+    m->embed = row(&a, c->V, c->D, c->init_factor, false, "shared.weight");
+    add_stack(&a, &m->enc, "encoder", c->L, false);
+    if (c->encoder_only) return;
+    add_stack(&a, &m->dec, "decoder", c->Ld, true);
+    m->head = c->tied ? m->embed : row(&a, c->V, c->D, c->init_factor, false, "lm_head.weight");
+    m->head_scale = c->tied ? 1.f / sqrtf((float)c->D) : 1.f;
+}
+
+tt_err tt_model_parse(const char *json, size_t size, const char *name, tt_model **out)
+{
+    tt_t5cfg c;
+    TT_TRY(tt_t5cfg_parse(json, size, name, &c));
+    tt_model *m = tt_malloc(sizeof *m);
+    *m = (tt_model){.cfg = c, .json = strndup(json, size)};
+    tt_pars_init(&m->pars);
+    add_all(m, false);
+    tt_pars_seal(&m->pars);
+    add_all(m, true);
+    *out = m;
+    return TT_OK;
+}
+
+void tt_model_free(tt_model *m)
+{
+    if (!m) return;
+    tt_pars_fini(&m->pars);
+    free(m->enc.block);
+    free(m->dec.block);
+    free(m->json);
+    free(m->generation);
+    free(m);
+}
+
+tt_pars *tt_model_pars(tt_model *m) { return &m->pars; }
+const tt_t5cfg *tt_model_cfg(const tt_model *m) { return &m->cfg; }
+const char *tt_model_json(const tt_model *m) { return m->json; }
+
+tt_err tt_model_check_ids(const tt_model *m, const int32_t *ids, int64_t n, const char *what)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= m->cfg.V)
+            return tt_fail(TT_EDATA,
+                           "%s: token %d at %lld is outside the model's vocabulary of %lld; model and tokenizer do not "
+                           "belong together",
+                           what, (int)ids[i], (long long)i, (long long)m->cfg.V);
+    return TT_OK;
+}
+
+/* ---- files -------------------------------------------------------------------------------------------------*/
+static tt_err parse_owned(char *json, size_t size, const char *name, tt_model **out)
+{
+    tt_err e = tt_model_parse(json, size, name, out);
+    if (e == TT_OK && (*out)->cfg.encoder_only) {
+        tt_model_free(*out);
+        *out = NULL;
+        e = tt_fail(TT_EFILE, "%s: a T5EncoderModel has no decoder; a T5ForConditionalGeneration is needed", name);
+    }
+    return e;
+}
+
+tt_err tt_model_new(const char *path, tt_model **out)
+{
+    char *json;
+    size_t size;
+    *out = NULL;
+    if (tt_slurp(path, &json, &size) != TT_OK) return TT_EFILE;
+    tt_err e = parse_owned(json, size, path, out);
+    free(json);
+    return e;
+}
+
+/* The hub's files hold any subset of the copies of tied weights (transformers: _tied_weights_keys), and the first T5 files a bias table
+ * that cross-attention never uses. */
+static const char *stored_alias(const char *stored, const tt_pars *pars)
+{
+    static const char *const unused = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
+    if (!strcmp(stored, unused)) return NULL;
+    if (tt_pars_find(pars, stored)) return stored;
+    static const char *const copies[] = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
+                                         "lm_head.weight"};
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++)
+        if (!strcmp(stored, copies[i])) return "shared.weight";
+    return stored;
+}
+
+tt_err tt_model_load(tt_model *m, const char *dir) { return tt_hf_load(dir, &m->pars, stored_alias); }
+
+static tt_err open_checkpoint(const char *path, tt_model **out)
+{
+    tt_arena *a = tt_arena_new(0);
+    char *json = NULL;
+    tt_err e = tt_ckpt_text(path, "model_config", a, &json);
+    if (e == TT_OK && !json)
+        e = tt_fail(TT_EFILE, "%s: has no model_config; the file is not a checkpoint of this program", path);
+    if (e == TT_OK) e = parse_owned(json, strlen(json), path, out);
+    if (e == TT_OK) e = tt_ckpt_weights(path, &(*out)->pars);
+    tt_arena_free(a);
+    return e;
+}
+
+static tt_err open_folder(const char *dir, tt_model **out)
+{
+    char path[PATH_MAX];
+    size_t size;
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    if (tt_exists(dir) && !tt_exists(path))
+        return tt_fail(TT_EFILE, "%s: has no config.json; a Hugging Face folder or a checkpoint (.h5) is needed", dir);
+    TT_TRY(tt_model_new(path, out));
+    TT_TRY(tt_model_load(*out, dir));
+    snprintf(path, sizeof path, "%s/generation_config.json", dir);
+    if (tt_exists(path)) TT_TRY(tt_slurp(path, &(*out)->generation, &size));
+    return TT_OK;
+}
+
+tt_err tt_model_open(const char *path, tt_model **out)
+{
+    size_t n = strlen(path);
+    *out = NULL;
+    tt_err e = n > 3 && !strcmp(path + n - 3, ".h5") ? open_checkpoint(path, out) : open_folder(path, out);
+    if (e != TT_OK) {
+        tt_model_free(*out);
+        *out = NULL;
+    }
+    return e;
+}
+
+/* Collective. Makes on every rank but the first the model that the first has read. */
+static tt_err share_model(const tt_mesh *mesh, tt_model **out)
+{
+    int64_t size = mesh->rank == 0 ? (int64_t)strlen((*out)->json) : 0;
+    tt_bcast(mesh, &size, sizeof size, 0);
+    char *json = mesh->rank == 0 ? (*out)->json : tt_malloc((size_t)size + 1);
+    tt_bcast(mesh, json, (size_t)size, 0);
+    if (mesh->rank == 0) return TT_OK;
+    tt_err e = tt_model_parse(json, (size_t)size, "config.json of rank 0", out);
+    free(json);
+    return e;
+}
+
+tt_err tt_model_open_all(const tt_mesh *mesh, const char *path, tt_model **out)
+{
+    *out = NULL;
+    TT_TRY(tt_agree(mesh, mesh->rank == 0 ? tt_model_open(path, out) : TT_OK));
+    tt_err e = tt_agree(mesh, share_model(mesh, out));
+    if (e != TT_OK) {
+        tt_model_free(*out);
+        *out = NULL;
+        return e;
+    }
+    tt_bcast(mesh, (*out)->pars.w, sizeof(float) * (size_t)(*out)->pars.size, 0);
+    return TT_OK;
+}

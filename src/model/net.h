@@ -1,0 +1,51 @@
+/* Private to the model layer: a T5 as its parameters, and its sublayers. */
+#ifndef TUTTI_NET_H
+#define TUTTI_NET_H
+
+#include "tutti/model.h"
+
+#include <jansson.h>
+
+typedef struct attn {
+    const tt_par *norm, *q, *k, *v, *o;
+} attn;
+typedef struct ffn {
+    const tt_par *norm, *wi, *wu, *wo; /* wu: the linear half of a gated one, else NULL */
+} ffn;
+typedef struct block {
+    attn self, cross; /* cross: decoder only */
+    ffn ff;
+} block;
+typedef struct stack {
+    int n;
+    block *block;
+    const tt_par *bias; /* relative positions [nbucket,H], the same in every block */
+    const tt_par *norm;
+} stack;
+
+struct tt_model {
+    tt_t5cfg cfg;
+    char *json;       /* config.json as read */
+    char *generation; /* generation_config.json as read, or NULL */
+    tt_pars pars;
+    stack enc, dec;
+    const tt_par *embed, *head; /* the same when tied */
+    float head_scale;           /* D^-0.5 when tied (Raffel et al. 2020, mesh-tensorflow), else 1 */
+};
+
+/* config.json -> cfg. TT_EFILE. */
+tt_err tt_t5cfg_parse(const char *json, size_t size, const char *name, tt_t5cfg *out);
+
+/* Sublayers, without the residual sum and its dropout. x: normed inside. kv: the rows attended to (NULL: the normed x itself). */
+tt_t *tt_sub_attend(tt_tape *t, const tt_t5cfg *c, const attn *w, tt_t *x, tt_t *kv, const tt_attn *a,
+                    const tt_par *bias);
+tt_t *tt_sub_ffn(tt_tape *t, const tt_t5cfg *c, const ffn *w, tt_t *x);
+/* Encoder and decoder self-attention, cross-attention, over nseg segments. */
+tt_attn tt_attn_enc(const tt_t5cfg *c, int nseg, const tt_seg *seg);
+tt_attn tt_attn_dec(const tt_t5cfg *c, int nseg, const tt_seg *seg);
+tt_attn tt_attn_cross(const tt_t5cfg *c, int nseg, const tt_seg *seg);
+
+/* As Python's json.dump(value, indent=2, sort_keys=True) and a newline. */
+void tt_json_write(FILE *f, const json_t *value);
+
+#endif

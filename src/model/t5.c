@@ -1,0 +1,120 @@
+/* T5 (Raffel et al. 2020) and T5 1.1 / FLAN-T5 on ragged grains.
+ *
+ *   encoder   h <- h + Attn(rms h)                      h <- h + FF(rms h)
+ *   decoder   h <- h + Attn(rms h, causal)   h <- h + Attn(rms h, enc)   h <- h + FF(rms h)
+ *   FF(x) = act(x Wi) Wo, or (act(x Wi_0) * x Wi_1) Wo        logits = rms(h) W^T, times D^-0.5 if W is the embedding
+ *
+ * Dropout after the embedding, on attention probabilities, inside FF, after every sublayer and after the final norm. */
+#include "net.h"
+
+#include <string.h>
+
+/* The result of a block in inference: what the block used is given back, only keep stays. */
+static tt_t *settle(tt_tape *t, tt_t *h, tt_t *keep, tt_mark mark)
+{
+    memcpy(keep->x, h->x, sizeof(float) * (size_t)(h->rows * h->cols));
+    tt_arena_rewind(t->a, mark);
+    return keep;
+}
+
+static tt_t *residual(tt_tape *t, tt_t *h, tt_t *f) { return tt_add(t, h, tt_drop(t, f)); }
+
+static void trace(tt_t **to, int i, tt_t *h)
+{
+    if (to) to[i] = h;
+}
+
+static tt_t *enc_block(tt_tape *t, const tt_model *m, const block *b, tt_t *h, const tt_attn *self)
+{
+    h = residual(t, h, tt_sub_attend(t, &m->cfg, &b->self, h, NULL, self, m->enc.bias));
+    return residual(t, h, tt_sub_ffn(t, &m->cfg, &b->ff, h));
+}
+
+static tt_t *dec_block(tt_tape *t, const tt_model *m, const block *b, tt_t *h, tt_t *enc, const tt_attn *self,
+                       const tt_attn *cross)
+{
+    h = residual(t, h, tt_sub_attend(t, &m->cfg, &b->self, h, NULL, self, m->dec.bias));
+    h = residual(t, h, tt_sub_attend(t, &m->cfg, &b->cross, h, enc, cross, NULL));
+    return residual(t, h, tt_sub_ffn(t, &m->cfg, &b->ff, h));
+}
+
+static tt_seg *segments(tt_tape *t, int B, const int32_t *q, const int32_t *k)
+{
+    tt_seg *s = TT_NEW(t->a, tt_seg, B);
+    for (int b = 0; b < B; b++) s[b] = (tt_seg){.q0 = q[b], .qn = q[b + 1] - q[b], .k0 = k[b], .kn = k[b + 1] - k[b]};
+    return s;
+}
+
+tt_t *tt_t5_encode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_trace *tr)
+{
+    const tt_t5cfg *c = &m->cfg;
+    tt_t **to = tr ? tr->enc : NULL;
+    tt_attn self = tt_attn_enc(c, g->B, segments(t, g->B, g->s_off, g->s_off));
+    tt_t *h = tt_drop(t, tt_embed(t, g->src, g->Rs, m->embed));
+    for (int i = 0; i < m->enc.n; i++) {
+        trace(to, i, h);
+        tt_t *keep = t->record ? NULL : tt_new(t, g->Rs, c->D, false);
+        tt_mark mark = tt_arena_mark(t->a);
+        h = enc_block(t, m, &m->enc.block[i], h, &self);
+        if (keep) h = settle(t, h, keep, mark);
+    }
+    h = tt_drop(t, tt_rms(t, h, m->enc.norm, c->eps));
+    trace(to, m->enc.n, h);
+    return h;
+}
+
+tt_t *tt_t5_decode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t *enc, tt_trace *tr)
+{
+    const tt_t5cfg *c = &m->cfg;
+    assert(!c->encoder_only);
+    tt_t **to = tr ? tr->dec : NULL;
+    tt_attn self = tt_attn_dec(c, g->B, segments(t, g->B, g->t_off, g->t_off));
+    tt_attn cross = tt_attn_cross(c, g->B, segments(t, g->B, g->t_off, g->s_off));
+    tt_t *h = tt_drop(t, tt_embed(t, g->dec_in, g->Rt, m->embed));
+    for (int i = 0; i < m->dec.n; i++) {
+        trace(to, i, h);
+        tt_t *keep = t->record ? NULL : tt_new(t, g->Rt, c->D, false);
+        tt_mark mark = tt_arena_mark(t->a);
+        h = dec_block(t, m, &m->dec.block[i], h, enc, &self, &cross);
+        if (keep) h = settle(t, h, keep, mark);
+    }
+    h = tt_drop(t, tt_rms(t, h, m->dec.norm, c->eps));
+    trace(to, m->dec.n, h);
+    return h;
+}
+
+tt_t *tt_t5_encode(tt_tape *t, const tt_model *m, const tt_grain *g) { return tt_t5_encode_traced(t, m, g, NULL); }
+
+tt_t *tt_t5_decode(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t *enc)
+{
+    return tt_t5_decode_traced(t, m, g, enc, NULL);
+}
+
+void tt_t5_loss(tt_tape *t, const tt_model *m, const tt_grain *g, const float *weight, float smooth, float zloss,
+                tt_loss *out)
+{
+    out->token = TT_NEW(t->a, float, g->Rt);
+    out->nll = TT_NEW(t->a, float, g->Rt);
+    out->argmax = TT_NEW(t->a, int32_t, g->Rt);
+    tt_t *h = tt_t5_decode(t, m, g, tt_t5_encode(t, m, g));
+    out->loss =
+        tt_head_loss(t, h, m->head, m->head_scale, g->label, weight, smooth, zloss, out->token, out->nll, out->argmax);
+    if (t->record) tt_tape_back(t);
+}
+
+tt_t *tt_t5_logits(tt_tape *t, const tt_model *m, tt_t *dec) { return tt_logits(t, dec, m->head, m->head_scale); }
+
+/* Multiplications and additions of the matrix products; norms, softmax and the rest are not counted. The backward costs twice the forward. */
+double tt_t5_flops(const tt_t5cfg *c, const tt_grain *g, bool backward)
+{
+    double D = (double)c->D, HK = (double)(c->H * c->K), Rs = (double)g->Rs, Rt = (double)g->Rt;
+    double ff = (c->gated ? 3 : 2) * D * (double)c->F, proj = D * HK;
+    double enc = 2 * Rs * (4 * proj + ff), dec = 2 * Rt * (6 * proj + ff) + 2 * Rs * 2 * proj;
+    for (int b = 0; b < g->B; b++) {
+        double S = g->s_off[b + 1] - g->s_off[b], T = g->t_off[b + 1] - g->t_off[b];
+        enc += 4 * S * S * HK;
+        dec += 2 * T * (T + 1) * HK + 4 * T * S * HK;
+    }
+    double all = (double)c->L * enc + (double)c->Ld * dec + 2 * Rt * D * (double)c->V;
+    return backward ? 3 * all : all;
+}
