@@ -102,7 +102,7 @@ static const double gelu_c = 0.7978845608028654; /* sqrt(2 / pi) */
 static double act_value(tt_act act, double x)
 {
     switch (act) {
-    case TT_RELU: return x > 0 ? x : 0;
+    case TT_RELU: return x <= 0 ? 0 : x; /* NaN stays */
     case TT_GELU: return 0.5 * x * erfc(-x * M_SQRT1_2);
     case TT_GELU_NEW: return x * sigmoid(2 * gelu_c * (x + 0.044715 * x * x * x));
     case TT_SILU: return x * sigmoid(x);
