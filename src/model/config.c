@@ -130,6 +130,9 @@ static tt_err check_whole(tt_t5cfg *c, const char *name)
     if (c->start_id < 0) c->start_id = c->pad_id;
     if (c->encoder_only) c->Ld = 0;
     TT_TRY(check_ids(c, name));
+    if (c->start_id != c->pad_id)
+        return tt_fail(TT_EFILE, "%s: decoder_start_token_id %d differs from pad_token_id %d, which is not supported",
+                       name, c->start_id, c->pad_id);
     if (c->nbucket % 2) return tt_fail(TT_EFILE, "%s: relative_attention_num_buckets %d is not even", name, c->nbucket);
     if (c->max_distance <= c->nbucket / 2)
         return tt_fail(TT_EFILE, "%s: relative_attention_max_distance %d is not above half of the %d buckets", name,
