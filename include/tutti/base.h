@@ -106,6 +106,8 @@ double tt_now(void); /* seconds, monotonic */
 /* Whole file into memory (0-terminated; *size without the 0). gz by content. TT_EDATA with path and errno's text. */
 tt_err tt_slurp(const char *path, char **text, size_t *size);
 bool tt_exists(const char *path);
+/* Rank r's run [lo,hi) of total things: contiguous, sizes differ by at most one, [total r/size, total (r+1)/size). */
+void tt_share(int64_t total, int rank, int size, int64_t *lo, int64_t *hi);
 tt_err tt_mkdirs(const char *path); /* like mkdir -p; TT_ERUN */
 /* The closest of n words to w by edit distance, or NULL if none is near (distance > 1 + strlen/4). */
 const char *tt_nearest(const char *w, const char *const *words, int n);

@@ -56,6 +56,12 @@ tt_err tt_slurp(const char *path, char **text, size_t *size)
     return e;
 }
 
+void tt_share(int64_t total, int rank, int size, int64_t *lo, int64_t *hi)
+{
+    *lo = (int64_t)((__int128)total * rank / size);
+    *hi = (int64_t)((__int128)total * (rank + 1) / size);
+}
+
 bool tt_exists(const char *path) { return access(path, F_OK) == 0; }
 
 tt_err tt_mkdirs(const char *path)

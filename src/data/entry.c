@@ -1,0 +1,328 @@
+/* Entries of a list of data sets: keys, globs, lists in files, names. */
+#include "entry.h"
+#include "source.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct entry {
+    const char *name, *path, *format, *category, *list, *only;
+    const tt_yaml *fields, *templates, *split, *where, *columns;
+    int64_t cap, limit;
+    double weight;
+} entry;
+
+#define AT(field) offsetof(entry, field)
+static const tt_keyrow entry_keys[] = {
+    {"name", TT_KTEXT, AT(name), NULL, NULL, "default: the file's name without its endings"},
+    {"path", TT_KTEXT, AT(path), NULL, NULL, "under data.root unless absolute; a glob gives one data set per file"},
+    {"list", TT_KTEXT, AT(list), NULL, NULL,
+     "a YAML file of entries that stand here; their paths start from its folder"},
+    {"only", TT_KTEXT, AT(only), NULL, NULL,
+     "a file whose lines start with the names of the files to take from a glob"},
+    {"format", TT_KTEXT, AT(format), NULL, NULL, "default: by the file's ending"},
+    {"fields", TT_KTREE, AT(fields), NULL, NULL, "column: its name in the file (a.0.b walks into JSON)"},
+    {"columns", TT_KTREE, AT(columns), NULL, NULL, "names of the columns of a TSV or CSV file without header line"},
+    {"templates", TT_KTREE, AT(templates), NULL, NULL, "list of {source, target, when, unless}"},
+    {"category", TT_KTEXT, AT(category), NULL, NULL, "for reports; default: what the file says"},
+    {"where", TT_KTREE, AT(where), NULL, NULL, "superni: take only files whose header has these values"},
+    {"cap", TT_KINT, AT(cap), "0", "0..", "examples that count in the mixture; 0: data.cap"},
+    {"weight", TT_KREAL, AT(weight), "1", "0..", "multiplies the share in the mixture"},
+    {"split", TT_KTREE, AT(split), NULL, NULL, "cut by content: {take, validation, test, seed}"},
+    {"limit", TT_KINT, AT(limit), "0", "0..", "use only the first so many rows; 0: all"},
+    {0},
+};
+#undef AT
+
+static const tt_keyrow split_keys[] = {
+    {"take", TT_KENUM, offsetof(tt_split, take), "train", "train|validation|test", "the part that this entry is"},
+    {"validation", TT_KREAL, offsetof(tt_split, validation), "0", "0..1", "fraction"},
+    {"test", TT_KREAL, offsetof(tt_split, test), "0", "0..1", "fraction"},
+    {"seed", TT_KINT, offsetof(tt_split, seed), "1", NULL, "another seed, another cut"},
+    {0},
+};
+
+typedef struct reader {
+    tt_arena *a;
+    const tt_job *job;
+    const char *what; /* data.train */
+    int depth;        /* lists within lists */
+    tt_specs *out;
+} reader;
+
+enum { MAX_DEPTH = 8 };
+
+static tt_err read_list(reader *r, const tt_yaml *list, const char *root);
+
+static const char *resolve(const reader *r, const char *root, const char *path)
+{
+    return *path == '/' || !root || !*root || !strcmp(root, ".") ? path : tt_sprintf(r->a, "%s/%s", root, path);
+}
+
+/* "dir/dialogsum.train.jsonl.gz" -> "dialogsum.train" */
+static const char *stem(const reader *r, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *s = tt_strdup(r->a, slash ? slash + 1 : path), *dot;
+    size_t n = strlen(s);
+    if (n > 3 && !strcmp(s + n - 3, ".gz")) s[n - 3] = 0;
+    if ((dot = strrchr(s, '.')) && dot > s) *dot = 0;
+    return s;
+}
+
+/* ---- what the files of an entry share ---------------------------------------------------------------------------------*/
+
+static tt_err find_format(const entry *e, const tt_yaml *y, const char *path, const tt_format **out)
+{
+    *out = e->format ? tt_format_named(e->format) : tt_format_of(path);
+    if (*out) return TT_OK;
+    if (e->format)
+        return tt_fail(TT_EJOB, "%s:%d: no such format '%s'; there are %s", y->file, y->line, e->format,
+                       tt_format_names());
+    return tt_fail(TT_EJOB, "%s:%d: the format of %s cannot be told from its name; set format to one of %s", y->file,
+                   y->line, path, tt_format_names());
+}
+
+/* The columns of a fixed format and what fields adds. */
+static int known_columns(const reader *r, const entry *e, const tt_format *f, const char ***out)
+{
+    int n = 0, extra = e->fields ? e->fields->n : 0;
+    while (f->columns[n]) n++;
+    *out = TT_NEW(r->a, const char *, n + extra);
+    for (int i = 0; i < n; i++) (*out)[i] = f->columns[i];
+    for (int i = 0; i < extra; i++) (*out)[n + i] = e->fields->child[i]->key;
+    return n + extra;
+}
+
+static tt_err check_kind(const tt_yaml *y, const tt_yaml *tree, tt_kind kind, const char *key, const char *form)
+{
+    if (!tree || tree->kind == kind) return TT_OK;
+    return tt_fail(TT_EJOB, "%s:%d: %s must be %s", tree->file, tree->line, key, form);
+}
+
+static tt_err check_fields(const tt_yaml *fields, const tt_templates *t)
+{
+    for (int i = 0; fields && i < fields->n; i++) {
+        const tt_yaml *f = fields->child[i];
+        if (f->kind != TT_SCALAR)
+            return tt_fail(TT_EJOB, "%s:%d: fields.%s must be the name of a column of the file", f->file, f->line,
+                           f->key);
+        bool used = false;
+        for (int c = 0; c < t->ncol; c++) used = used || !strcmp(t->col[c], f->key);
+        const char *near = used ? NULL : tt_nearest(f->key, t->col, t->ncol);
+        if (!used)
+            return tt_fail(TT_EJOB,
+                           "%s:%d: no template uses {%s}%s%s%s; the left side of fields is the name in the "
+                           "templates, the right side the name in the file",
+                           f->file, f->line, f->key, near ? ", did you mean {" : "", near ? near : "", near ? "}" : "");
+    }
+    return TT_OK;
+}
+
+static tt_err read_templates(const reader *r, const entry *e, const tt_yaml *y, tt_spec *s)
+{
+    tt_templates *t = TT_ZNEW(r->a, tt_templates, 1);
+    const char **known = NULL;
+    int nknown = s->format->columns ? known_columns(r, e, s->format, &known) : 0;
+    TT_TRY(tt_templates_read(r->a, e->templates, y, s->format->templates, known, nknown, t));
+    TT_TRY(check_fields(e->fields, t));
+    s->templates = t;
+    s->key = TT_NEW(r->a, const char *, t->ncol + 1);
+    for (int c = 0; c < t->ncol; c++) {
+        const tt_yaml *f = tt_yaml_get(e->fields, t->col[c]);
+        s->key[c] = f ? f->text : t->col[c];
+    }
+    for (int i = 0; i < t->n && r->job->train.objective == TT_OBJ_SEQ2SEQ; i++)
+        if (t->t[i].target.n == 0)
+            return tt_fail(TT_EJOB, "%s:%d: the template's target is empty; only train.objective: span makes its own",
+                           y->file, y->line);
+    return TT_OK;
+}
+
+static tt_err read_split(const reader *r, const tt_yaml *y, const tt_split **out)
+{
+    *out = NULL;
+    if (!y) return TT_OK;
+    tt_split *s = TT_ZNEW(r->a, tt_split, 1);
+    TT_TRY(tt_keys_bind(r->a, y, split_keys, s, "split."));
+    if (s->validation + s->test > 1)
+        return tt_fail(TT_EJOB, "%s:%d: split: validation %g and test %g are more than the whole", y->file, y->line,
+                       s->validation, s->test);
+    *out = s;
+    return TT_OK;
+}
+
+static tt_err read_shared(const reader *r, const entry *e, const tt_yaml *y, const char *path, tt_spec *s)
+{
+    *s = (tt_spec){.name = e->name,
+                   .category = e->category,
+                   .at = y,
+                   .columns = e->columns,
+                   .where = e->where,
+                   .cap = e->cap ? e->cap : r->job->data.cap,
+                   .limit = e->limit,
+                   .weight = e->weight};
+    TT_TRY(check_kind(y, e->fields, TT_MAP, "fields", "a map, column: name in the file"));
+    TT_TRY(check_kind(y, e->where, TT_MAP, "where", "a map, key: value of the header"));
+    TT_TRY(check_kind(y, e->columns, TT_LIST, "columns", "a list of names"));
+    TT_TRY(find_format(e, y, path, &s->format));
+    if (e->where && strcmp(s->format->name, "superni"))
+        return tt_fail(TT_EJOB, "%s:%d: where needs files with a header; only format superni has one", y->file,
+                       y->line);
+    TT_TRY(read_templates(r, e, y, s));
+    return read_split(r, e->split, &s->split);
+}
+
+/* ---- files -----------------------------------------------------------------------------------------------------------*/
+
+static tt_err add_file(reader *r, const tt_spec *shared, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return tt_fail(TT_EDATA, "%s:%d: %s: %s cannot be read: %s; paths start from data.root (%s)", shared->at->file,
+                       shared->at->line, r->what, path, strerror(errno), r->job->data.root ? r->job->data.root : ".");
+    tt_specs *o = r->out;
+    if (o->n == o->cap) {
+        o->cap = o->cap ? 2 * o->cap : 16;
+        o->spec = tt_realloc(o->spec, sizeof *o->spec * (size_t)o->cap);
+    }
+    tt_spec *s = &o->spec[o->n++];
+    *s = *shared;
+    s->path = path;
+    s->bytes = st.st_size;
+    if (!s->name) s->name = stem(r, path);
+    return TT_OK;
+}
+
+/* Is name the first word of a line of text? */
+static bool listed(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = text; *p; p = strchrnul(p, '\n'), p += *p != 0)
+        if (!strncmp(p, name, n) && strchr("\t\r\n ,", p[n])) return true;
+    return false;
+}
+
+static tt_err add_matches(reader *r, const entry *e, const tt_spec *shared, const glob_t *g, const char *only)
+{
+    int before = r->out->n;
+    for (size_t i = 0; i < g->gl_pathc; i++)
+        if (!only || listed(only, stem(r, g->gl_pathv[i])))
+            TT_TRY(add_file(r, shared, tt_strdup(r->a, g->gl_pathv[i])));
+    if (r->out->n > before) return TT_OK;
+    return tt_fail(TT_EDATA, "%s:%d: %s: %s names none of the %zu files of %s", shared->at->file, shared->at->line,
+                   r->what, e->only, g->gl_pathc, e->path);
+}
+
+static tt_err add_glob(reader *r, const entry *e, const tt_yaml *y, const char *path, const char *root)
+{
+    if (e->name)
+        return tt_fail(TT_EJOB, "%s:%d: a glob gives several data sets; leave name out (each takes its file's)",
+                       y->file, y->line);
+    char *only = NULL;
+    size_t size;
+    if (e->only) TT_TRY(tt_slurp(resolve(r, root, e->only), &only, &size));
+    glob_t g = {0};
+    tt_spec shared;
+    tt_err err;
+    if (glob(path, 0, NULL, &g) || !g.gl_pathc)
+        err = tt_fail(TT_EDATA, "%s:%d: %s: no file matches %s; paths start from data.root (%s)", y->file, y->line,
+                      r->what, path, r->job->data.root ? r->job->data.root : ".");
+    else if ((err = read_shared(r, e, y, g.gl_pathv[0], &shared)) == TT_OK)
+        err = add_matches(r, e, &shared, &g, only);
+    globfree(&g);
+    free(only);
+    return err;
+}
+
+static tt_err add_one(reader *r, const entry *e, const tt_yaml *y, const char *path)
+{
+    if (e->only) return tt_fail(TT_EJOB, "%s:%d: only picks from a glob; path is a single file", y->file, y->line);
+    tt_spec shared;
+    TT_TRY(read_shared(r, e, y, path, &shared));
+    return add_file(r, &shared, path);
+}
+
+/* ---- lists in files ----------------------------------------------------------------------------------------------------*/
+
+/* The file is a list, or a map that holds it under data.train or train. */
+static const tt_yaml *list_in(const tt_yaml *file, const char *what)
+{
+    const char *dot = strchr(what, '.'), *last = dot ? dot + 1 : what;
+    if (file->kind == TT_LIST) return file;
+    const tt_yaml *data = tt_yaml_get(file, "data");
+    return tt_yaml_get(data ? data : file, last);
+}
+
+static tt_err add_list(reader *r, const entry *e, const tt_yaml *y, const char *root)
+{
+    const char *path = resolve(r, root, e->list), *slash = strrchr(path, '/');
+    if (++r->depth > MAX_DEPTH)
+        return tt_fail(TT_EJOB, "%s:%d: lists within lists, %d deep; does %s name itself?", y->file, y->line, MAX_DEPTH,
+                       path);
+    tt_yaml *file;
+    if (!tt_exists(path))
+        return tt_fail(TT_EDATA, "%s:%d: %s: no such list %s; paths start from data.root (%s)", y->file, y->line,
+                       r->what, path, r->job->data.root ? r->job->data.root : ".");
+    TT_TRY(tt_yaml_read(r->a, path, &file));
+    const tt_yaml *list = list_in(file, r->what);
+    if (!list) return tt_fail(TT_EJOB, "%s: has no list for %s", path, r->what);
+    TT_TRY(read_list(r, list, slash ? tt_sprintf(r->a, "%.*s", (int)(slash - path), path) : "."));
+    r->depth--;
+    return TT_OK;
+}
+
+static tt_err read_entry(reader *r, const tt_yaml *y, const char *root)
+{
+    static const tt_yaml none = {.kind = TT_MAP, .file = "", .line = 0};
+    entry e = {0};
+    TT_TRY(tt_keys_bind(r->a, y->kind == TT_SCALAR ? &none : y, entry_keys, &e, ""));
+    if (y->kind == TT_SCALAR) e.path = y->text;
+    if (e.list && !e.path) return add_list(r, &e, y, root);
+    if (e.list || !e.path) return tt_fail(TT_EJOB, "%s:%d: a data set needs either path or list", y->file, y->line);
+    const char *path = resolve(r, root, e.path);
+    return strpbrk(e.path, "*?[") && !tt_exists(path) ? add_glob(r, &e, y, path, root) : add_one(r, &e, y, path);
+}
+
+static tt_err read_list(reader *r, const tt_yaml *list, const char *root)
+{
+    if (list->kind == TT_MAP) return read_entry(r, list, root);
+    if (list->kind == TT_SCALAR) return read_entry(r, list, root);
+    for (int i = 0; i < list->n; i++) TT_TRY(read_entry(r, list->child[i], root));
+    return TT_OK;
+}
+
+/* ---- names -------------------------------------------------------------------------------------------------------------*/
+
+static int by_name(const void *x, const void *y)
+{
+    const tt_spec *a = *(tt_spec *const *)x, *b = *(tt_spec *const *)y;
+    return strcmp(a->name, b->name);
+}
+
+/* Names are keys: of reports, and of the mixture's random streams. */
+static tt_err check_names(const tt_specs *s)
+{
+    const tt_spec **order = tt_malloc(sizeof *order * (size_t)(s->n + 1));
+    for (int i = 0; i < s->n; i++) order[i] = &s->spec[i];
+    qsort(order, (size_t)s->n, sizeof *order, by_name);
+    tt_err e = TT_OK;
+    for (int i = 1; i < s->n && e == TT_OK; i++)
+        if (!strcmp(order[i - 1]->name, order[i]->name))
+            e = tt_fail(TT_EJOB, "%s:%d: two data sets are called %s (%s, %s); give one another name",
+                        order[i]->at->file, order[i]->at->line, order[i]->name, order[i - 1]->path, order[i]->path);
+    free(order);
+    return e;
+}
+
+tt_err tt_specs_read(tt_arena *a, const tt_job *job, const tt_yaml *list, const char *what, tt_specs *out)
+{
+    *out = (tt_specs){0};
+    if (!list) return TT_OK;
+    reader r = {a, job, what, 0, out};
+    TT_TRY(read_list(&r, list, job->data.root));
+    return check_names(out);
+}

@@ -1,0 +1,38 @@
+/* Entries of data.train, data.validation, data.test: from YAML to one spec per data set. Private to data. */
+#ifndef TUTTI_DATA_ENTRY_H
+#define TUTTI_DATA_ENTRY_H
+
+#include "tutti/conf.h"
+#include "template.h"
+
+enum { TT_TAKE_TRAIN, TT_TAKE_VALIDATION, TT_TAKE_TEST };
+typedef struct tt_split {
+    int take;
+    double validation, test; /* fractions */
+    int64_t seed;
+} tt_split;
+
+struct tt_format;
+typedef struct tt_spec {
+    const char *name, *path, *category; /* path as it is opened; category NULL: the file may say */
+    const struct tt_format *format;
+    const tt_templates *templates;
+    const char **key;       /* [templates->ncol]: the columns' names in the file */
+    const tt_yaml *at;      /* the entry, for messages */
+    const tt_yaml *columns; /* names of a table without header line; NULL: it has one */
+    const tt_yaml *where;   /* superni: keys and values of the task header */
+    const tt_split *split;  /* NULL: every row */
+    int64_t cap, limit;     /* 0: none */
+    double weight;
+    int64_t bytes; /* size of the file */
+} tt_spec;
+
+typedef struct tt_specs {
+    int n, cap;
+    tt_spec *spec; /* heap; what it points to lives in the arena */
+} tt_specs;
+
+/* Local. what ("data.train") picks the list in a file of lists and colours messages. TT_EJOB, TT_EDATA. */
+tt_err tt_specs_read(tt_arena *a, const tt_job *job, const tt_yaml *list, const char *what, tt_specs *out);
+
+#endif

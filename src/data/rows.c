@@ -1,0 +1,76 @@
+#include "rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void tt_buf_add(tt_buf *b, const void *p, size_t n)
+{
+    if (b->n + n > b->cap) {
+        b->cap = 2 * (b->n + n);
+        b->p = tt_realloc(b->p, b->cap);
+    }
+    if (n) memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
+
+void tt_buf_fini(tt_buf *b)
+{
+    free(b->p);
+    *b = (tt_buf){0};
+}
+
+void tt_rows_fini(tt_rows *r)
+{
+    tt_buf_fini(&r->cell);
+    tt_buf_fini(&r->value);
+    tt_buf_fini(&r->text);
+    tt_buf_fini(&r->bad);
+}
+
+tt_cell tt_rows_value(tt_rows *r, const char *text, size_t size)
+{
+    uint64_t at = r->text.n;
+    if (r->nvalue == UINT32_MAX) TT_BUG("a data set of more than %u values", UINT32_MAX);
+    tt_buf_add(&r->value, &at, sizeof at);
+    tt_buf_add(&r->text, text, size);
+    tt_buf_add(&r->text, "", 1);
+    return (tt_cell){(uint32_t)r->nvalue++, 1};
+}
+
+/* Appends b padded to 8 bytes; returns its place in the pack that starts at from. */
+static uint64_t append(tt_buf *out, size_t from, const tt_buf *b)
+{
+    static const char zero[8];
+    uint64_t at = out->n - from;
+    tt_buf_add(out, b->p, b->n);
+    tt_buf_add(out, zero, (8 - b->n % 8) % 8);
+    return at;
+}
+
+void tt_rows_pack(const tt_rows *r, tt_buf *out)
+{
+    size_t from = out->n;
+    assert(from % 8 == 0 && sizeof(tt_pack) % 8 == 0);
+    tt_pack h = {.ncol = r->ncol, .nrow = r->nrow, .nvalue = r->nvalue, .nbad = r->nbad, .left_out = r->left_out};
+    memcpy(h.category, r->category, sizeof h.category);
+    memcpy(h.first_bad, r->first_bad, sizeof h.first_bad);
+    tt_buf_add(out, &h, sizeof h);
+    h.cell = append(out, from, &r->cell);
+    h.value = append(out, from, &r->value);
+    h.text = append(out, from, &r->text);
+    h.bad = append(out, from, &r->bad);
+    h.bad_bytes = r->bad.n;
+    h.bytes = out->n - from;
+    memcpy(out->p + from, &h, sizeof h);
+}
+
+const tt_cell *tt_pack_cell(const tt_pack *p, int64_t row, int col)
+{
+    assert(row >= 0 && row < p->nrow && col >= 0 && col < p->ncol);
+    return (const tt_cell *)((const char *)p + p->cell) + row * p->ncol + col;
+}
+
+const char *tt_pack_value(const tt_pack *p, uint32_t value)
+{
+    return (const char *)p + p->text + ((const uint64_t *)((const char *)p + p->value))[value];
+}
