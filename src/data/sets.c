@@ -100,8 +100,8 @@ static tt_err check_rows(const tt_spec *s, const tt_pack *p)
         return TT_OK;
     }
     if (p->nbad)
-        return tt_fail(TT_EDATA, "%s:%d: %s has no usable row; all %lld are bad, the first: %s", s->at->file,
-                       s->at->line, s->path, (long long)p->nbad, p->first_bad);
+        return tt_fail(TT_EDATA, "%s:%d: %s has no usable row: %lld are bad, the first: %s", s->at->file, s->at->line,
+                       s->path, (long long)p->nbad, p->first_bad);
     return tt_fail(TT_EDATA, "%s:%d: %s has no rows; leave it out or mend it", s->at->file, s->at->line, s->path);
 }
 
