@@ -74,24 +74,23 @@ void tt_weights_hash(const tt_pars *pars, char hex[33]);
 
 /* ---- checkpoints (HDF5) ------------------------------------------------------------------------------------------
  * One file per step: RUN/checkpoints/step-00000050.h5
- *   /weights/<name>          f32, logical shape        attribute xxh3 (of the block hashes in order), as on every data set
- *   /optim/<moment>/<name>   f32
- *   /state  attributes: step, tokens, draws, seed, best_loss ...; every integer and real of tt_ckstate
+ *   /weights/<name>          f32, logical shape        attribute xxh3, as on every data set (arrays: of the hashes of their
+ *   /optim/<moment>/<name>   f32                       blocks of TT_BLOCK elements in order; texts: of their bytes)
+ *   /state  attributes: step, tokens, draws, seed, best_loss ...; every integer and real of tt_ckattr, and their xxh3
  *   /job    the resolved job (string), /model_config (string), /tokenizer_hash
- * Commit: reserve space, write to .tmp, flush, fsync, read back and compare checksums, agree, rename, fsync the folder, move
- * `latest`. A torn or corrupt file is skipped with a message and the one before it is used. */
-typedef struct tt_ckmoment { /* one optimizer moment: a slab-like array cut over ranks, or small whole arrays */
-    const char *name;        /* "m", "v", "row", "col" ... */
-    const float *x;          /* this rank's part starts at x + (cut_lo - base) */
-} tt_ckmoment;
-
+ *   format  attribute of the root: 1
+ * beside latest (the newest one's name) and owner (who may commit).
+ * Commit: reserve space, write to .tmp, fsync, read back and compare checksums, agree, check the owner, rename, fsync the folder,
+ * move `latest`. A torn or corrupt file is skipped with a message and the one before it is used.
+ * In all functions here m may be NULL: this process alone, no MPI. The bytes written do not depend on the number of ranks. */
 typedef struct tt_ckarray { /* one logical array of the checkpoint, whole shape known on all ranks */
     char path[256];         /* "/weights/shared.weight" */
     int ndim;
     int64_t shape[4];
     int64_t n;
     int64_t lo,
-        hi; /* the elements this rank holds (lo == hi: none); over all ranks they cover 0..n exactly once when writing */
+        hi; /* the elements this rank holds (lo == hi: none). Writing: over all ranks they cover 0..n exactly once and are cut at
+               multiples of TT_BLOCK (or n); reading: anything. */
     float *x; /* element lo */
 } tt_ckarray;
 
@@ -114,20 +113,31 @@ typedef struct tt_ckpt {
     tt_cktext *text;
 } tt_ckpt;
 
+/* Collective. Makes this run the owner of dir (made if need be); an earlier owner that still lives can commit no more. Call it before
+ * looking for a checkpoint to resume from. TT_ERUN: a later incarnation of the same Slurm job was here already. */
+tt_err tt_ckpt_claim(const tt_mesh *m, const char *dir);
 /* Collective. Writes and commits dir/step-%08lld.h5; on any failure (full disk ...) the temporary is removed, nothing that was
- * committed is touched, all ranks get the same error. */
+ * committed is touched, all ranks get the same error. TT_ERUN also if dir has an owner and it is not this run. Texts that are NULL are
+ * left out. */
 tt_err tt_ckpt_write(const tt_mesh *m, const char *dir, int64_t step, const tt_ckpt *c);
-/* Collective. Keeps the newest keep checkpoints and the one at step best (-1: none); removes the others and stale .tmp files. */
+/* Collective. The same to a path of its own, without owner and pointer. */
+tt_err tt_ckpt_save(const tt_mesh *m, const char *path, const tt_ckpt *c);
+/* Collective. Keeps the newest keep checkpoints (0: all) and the one at step best (-1: none); removes the others and stale .tmp files. */
 tt_err tt_ckpt_prune(const tt_mesh *m, const char *dir, int64_t keep, int64_t best);
 /* Collective. Finds the newest checkpoint in dir that verifies; *path in a, or NULL if there is none. Bad ones are named in a warning. */
 tt_err tt_ckpt_latest(const tt_mesh *m, const char *dir, tt_arena *a, const char **path);
 /* Collective. Fills every array's [lo,hi) (any cut), attrs and texts by name. TT_EFILE: missing array, other shape ("from another model"),
  * checksum mismatch. An attr that is absent in the file is an error; texts absent give NULL. */
 tt_err tt_ckpt_read(const tt_mesh *m, const char *path, tt_arena *a, tt_ckpt *c);
+/* Local. The checkpoint meant by path: a checkpoint file itself, or the newest of a run folder or folder of checkpoints. NULL: none. In a. */
+const char *tt_ckpt_find(const char *path, tt_arena *a);
 /* Local (serial HDF5). Table of contents on out, then "weights <hash>" as the last line. Checks all checksums. */
 tt_err tt_ckpt_inspect(const char *path, FILE *out);
-/* Local. Loads only /weights/... into pars and texts by name (eval, export, generate). */
+/* Local. The same for a Hugging Face folder; its hash is over the tensors as they are stored, as fp32. */
+tt_err tt_hf_inspect(const char *dir, FILE *out);
+/* Local. Loads only /weights/... into pars (eval, export, generate); TT_EFILE as tt_ckpt_read. */
 tt_err tt_ckpt_weights(const char *path, tt_pars *pars);
+/* Local. One text by name, in a; NULL if the file has none of that name. */
 tt_err tt_ckpt_text(const char *path, const char *name, tt_arena *a, char **text);
 
 #endif

@@ -142,7 +142,10 @@ static tt_err read_entry(const tt_stfile *f, const json_t *v, size_t data_at, tt
                        "%s: truncated: tensor %s lies at %lld..%lld, the file has %lld bytes of data; copy it again",
                        f->path, t->name, begin, end, room);
     size_t bytes;
-    if (!shape_bytes(t, &bytes) || bytes != (size_t)(end - begin))
+    if (!shape_bytes(t, &bytes))
+        return tt_fail(TT_EFILE, "%s: tensor %s: its shape is too large for any file; write the file anew", f->path,
+                       t->name);
+    if (bytes != (size_t)(end - begin))
         return tt_fail(TT_EFILE, "%s: tensor %s: header says %lld bytes, its shape needs %zu; write the file anew",
                        f->path, t->name, end - begin, bytes);
     t->data = f->map + data_at + begin;

@@ -1,0 +1,58 @@
+/* What reading and writing HDF5 share: access properties, the error stack in one line. */
+#include "h5.h"
+#include "hash.h"
+
+#include <string.h>
+
+hid_t tt_h5_access(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    hid_t p = H5Pcreate(H5P_FILE_ACCESS);
+    /* 1.8 objects carry checksums of their own; nothing newer, so that any h5py and h5dump reads them. */
+    H5Pset_libver_bounds(p, H5F_LIBVER_V18, H5F_LIBVER_V110);
+    H5Pset_alignment(p, 65536, 4096);    /* large arrays share no page with metadata or each other */
+    H5Pset_file_locking(p, false, true); /* parallel file systems often have no flock; committed files never change */
+    return p;
+}
+
+static herr_t innermost(unsigned n, const H5E_error2_t *err, void *text)
+{
+    if (n == 0 && err->desc) snprintf(text, 512, "%s", err->desc);
+    return 0;
+}
+
+tt_err tt_h5_fail(tt_err code, const char *path, const char *what)
+{
+    char text[512] = "no reason given";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, text);
+    H5Eclear2(H5E_DEFAULT);
+    return tt_fail(code, "%s: %s: %s; %s", path, what, text,
+                   code == TT_EFILE ? "use another checkpoint or copy it again" : "check the disk");
+}
+
+void tt_attrs_hash(int n, const tt_ckattr *const *attr, char hex[33])
+{
+    char buf[64 * 320];
+    size_t at = 0;
+    for (int i = 0; i < n && at + 320 < sizeof buf; i++) {
+        uint64_t bits;
+        memcpy(&bits, attr[i]->real ? (const void *)&attr[i]->r : (const void *)&attr[i]->i, sizeof bits);
+        at += (size_t)snprintf(buf + at, 320, "%.255s=%c%016llx\n", attr[i]->name, attr[i]->real ? 'r' : 'i',
+                               (unsigned long long)bits);
+    }
+    tt_bytes_hash(buf, at, hex);
+}
+
+bool tt_h5_read_tag(hid_t obj, char hex[33])
+{
+    memset(hex, 0, TT_HEX);
+    if (H5Aexists(obj, "xxh3") <= 0) return false;
+    hid_t a = H5Aopen(obj, "xxh3", H5P_DEFAULT), t = a >= 0 ? H5Aget_type(a) : -1, s = a >= 0 ? H5Aget_space(a) : -1;
+    bool good = t >= 0 && H5Tget_class(t) == H5T_STRING && H5Tis_variable_str(t) == 0 && H5Tget_size(t) == TT_HEX &&
+                H5Sget_simple_extent_npoints(s) == 1 && H5Aread(a, t, hex) >= 0;
+    hex[TT_HEX - 1] = 0;
+    if (s >= 0) H5Sclose(s);
+    if (t >= 0) H5Tclose(t);
+    if (a >= 0) H5Aclose(a);
+    return good;
+}

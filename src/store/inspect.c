@@ -1,0 +1,156 @@
+/* The table of contents of a checkpoint or a Hugging Face folder. */
+#include "ckpt.h"
+#include "file.h"
+#include "hash.h"
+#include "hf.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void put_line(FILE *out, const char *name, int ndim, const int64_t *shape, const char *type, int64_t bytes,
+                     const char *sum)
+{
+    char text[96];
+    fprintf(out, "%-72s %-16s %-5s %12lld  %s\n", name, tt_shape_text(ndim, shape, text), type, (long long)bytes, sum);
+}
+
+/* ---- checkpoints --------------------------------------------------------------------------------------------------------*/
+typedef struct look {
+    tt_h5 h;
+    int fd;
+    FILE *out;
+    tt_arena *a;
+    int n;
+    tt_ckrow *row;
+    int bad; /* arrays whose checksum differs */
+} look;
+
+/* Hashes array i block by block; weights also go into the hash of the weights. */
+static tt_err look_array(look *l, tt_blocks *b, int i, tt_whash *weights)
+{
+    const tt_ckrow *r = &l->row[i];
+    bool is_weight = !strncmp(r->path, "/weights/", 9);
+    float *x = tt_malloc(TT_BLOCK * sizeof *x);
+    if (is_weight) tt_whash_tensor(weights, r->path + 9, r->ndim, r->shape);
+    tt_err e = TT_OK;
+    for (int64_t lo = 0; lo < r->n && e == TT_OK; lo += TT_BLOCK) {
+        int64_t n = r->n - lo < TT_BLOCK ? r->n - lo : TT_BLOCK;
+        e = tt_read_at(l->fd, l->h.path, x, (size_t)n * 4, r->at + lo * 4);
+        tt_blocks_add(b, i, lo, lo + n, x);
+        if (is_weight) tt_whash_data(weights, x, n);
+    }
+    free(x);
+    if (e != TT_OK) return e;
+    char hex[33];
+    tt_blocks_sum(b, i, hex);
+    bool good = !strcmp(hex, r->hash);
+    l->bad += !good;
+    put_line(l->out, r->path, r->ndim, r->shape, "f32", r->n * 4, good ? "ok" : "DAMAGED");
+    return TT_OK;
+}
+
+static tt_err look_arrays(look *l, char hex[33])
+{
+    tt_blocks b;
+    tt_blocks_init(&b, l->n, l->row);
+    tt_whash *weights = tt_whash_new();
+    tt_err e = TT_OK;
+    for (int i = 0; i < l->n && e == TT_OK; i++) e = look_array(l, &b, i, weights);
+    tt_whash_done(weights, hex);
+    tt_blocks_fini(&b);
+    return e;
+}
+
+static tt_err look_state(look *l)
+{
+    int n;
+    tt_ckattr *attr;
+    TT_TRY(tt_h5_attrs(&l->h, l->a, &n, &attr));
+    for (int i = 0; i < n; i++) {
+        fprintf(l->out, "/state %-24s ", attr[i].name);
+        if (attr[i].real)
+            fprintf(l->out, "%.17g\n", attr[i].r);
+        else
+            fprintf(l->out, "%lld\n", (long long)attr[i].i);
+    }
+    return TT_OK;
+}
+
+static tt_err look_texts(look *l)
+{
+    int n;
+    char **name, *text;
+    TT_TRY(tt_h5_texts(&l->h, l->a, &n, &name));
+    for (int i = 0; i < n; i++) {
+        TT_TRY(tt_h5_text(&l->h, name[i], l->a, &text));
+        char path[300];
+        int64_t size = (int64_t)strlen(text);
+        snprintf(path, sizeof path, "/%s", name[i]);
+        put_line(l->out, path, 1, &size, "text", size, "ok");
+    }
+    return TT_OK;
+}
+
+static tt_err look_all(look *l)
+{
+    char hex[33];
+    TT_TRY(tt_h5_rows(&l->h, &l->n, &l->row));
+    TT_TRY(tt_ck_open_read(l->h.path, &l->fd));
+    fprintf(l->out, "checkpoint %s, %lld bytes\n", l->h.path, (long long)l->h.bytes);
+    TT_TRY(look_state(l));
+    TT_TRY(look_texts(l));
+    TT_TRY(look_arrays(l, hex));
+    fprintf(l->out, "weights %s\n", hex);
+    if (l->bad)
+        return tt_fail(TT_EFILE,
+                       "%s: %d of %d arrays do not have their checksums, the file is damaged; use another checkpoint",
+                       l->h.path, l->bad, l->n);
+    return TT_OK;
+}
+
+tt_err tt_ckpt_inspect(const char *path, FILE *out)
+{
+    look l = {.fd = -1, .out = out};
+    TT_TRY(tt_h5_open(&l.h, path));
+    l.a = tt_arena_new(1 << 16);
+    tt_err e = look_all(&l);
+    if (l.fd >= 0) close(l.fd);
+    tt_h5_close(&l.h);
+    tt_arena_free(l.a);
+    free(l.row);
+    return e;
+}
+
+/* ---- Hugging Face folders -------------------------------------------------------------------------------------------------*/
+static tt_err hash_stored(const tt_hfset *s, FILE *out, char hex[33])
+{
+    tt_whash *h = tt_whash_new();
+    tt_err e = TT_OK;
+    for (int i = 0; i < s->n && e == TT_OK; i++) {
+        const tt_sten *t = s->t[i];
+        float *x = tt_malloc(((size_t)t->n + 1) * sizeof *x);
+        e = tt_st_to_f32(t, x);
+        tt_whash_tensor(h, t->name, t->ndim, t->shape);
+        if (e == TT_OK) tt_whash_data(h, x, t->n);
+        free(x);
+        put_line(out, t->name, t->ndim, t->shape, tt_dtype_name(t->dtype), t->n * (int64_t)tt_dtype_size(t->dtype),
+                 "-");
+    }
+    tt_whash_done(h, hex);
+    return e;
+}
+
+tt_err tt_hf_inspect(const char *dir, FILE *out)
+{
+    tt_hfset s;
+    char hex[33];
+    tt_err e = tt_hfset_open(&s, dir);
+    if (e == TT_OK) {
+        fprintf(out, "folder %s, %d tensors in %d files\n", dir, s.n, s.nfile);
+        e = hash_stored(&s, out, hex);
+    }
+    if (e == TT_OK) fprintf(out, "weights %s\n", hex);
+    tt_hfset_close(&s);
+    return e;
+}
