@@ -85,7 +85,9 @@ static void add_all(tt_model *m, bool second)
     add_stack(&a, &m->enc, "encoder", c->L, false);
     if (c->encoder_only) return;
     add_stack(&a, &m->dec, "decoder", c->Ld, true);
-    m->head = c->tied ? m->embed : row(&a, c->V, c->D, c->init_factor, false, "lm_head.weight");
+    /* Not transformers' std of 1, which starts at a loss of about 50: T5X draws a logits layer with 1/sqrt(fan in). */
+    double head = c->init_factor / sqrt((double)c->D);
+    m->head = c->tied ? m->embed : row(&a, c->V, c->D, head, false, "lm_head.weight");
     m->head_scale = c->tied ? 1.f / sqrtf((float)c->D) : 1.f;
 }
 
