@@ -21,7 +21,7 @@ static int64_t draws_of(const tt_setinfo *s)
 {
     if (!s->rows || s->weight <= 0) return 0;
     double e = rint(s->weight * (double)s->cap);
-    return e < 1 ? 1 : e > (double)MAX_EPOCH ? MAX_EPOCH : (int64_t)e;
+    return e < 1 ? 1 : e > (double)MAX_EPOCH ? MAX_EPOCH + 1 : (int64_t)e;
 }
 
 tt_err tt_mix_new(const tt_sets *s, uint64_t seed, tt_mix **out)

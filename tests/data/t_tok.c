@@ -1,7 +1,7 @@
 // TEST np=1
 // Every id of the golden and reference files of every SentencePiece folder; decoding as Hugging Face's fast tokenizers do.
 #include "tutti/data.h"
-#include "../tap.h"
+#include "model.h"
 
 #include <jansson.h>
 
@@ -132,47 +132,18 @@ static void shared_folders(void)
 
 /* ---- what holds without the shared folder ------------------------------------------------------------------------- */
 
-static void put_varint(FILE *f, unsigned v)
-{
-    for (; v > 127; v >>= 7) fputc((int)(v & 127) | 128, f);
-    fputc((int)v, f);
-}
-
-/* A ModelProto (sentencepiece_model.proto) written by hand: pieces with scores and types, unigram, ids as T5's. */
 static void write_model(const char *path)
 {
-    static const struct {
-        const char *text;
-        float score;
-        int type;
-    } piece[] = {{"<pad>", 0, 3},
-                 {"</s>", 0, 3},
-                 {"<unk>", 0, 2},
-                 {"\xe2\x96\x81", -2, 1},
-                 {"\xe2\x96\x81the", -1, 1},
-                 {"\xe2\x96\x81"
-                  "cat",
-                  -1, 1},
-                 {"c", -3, 1},
-                 {"a", -3, 1},
-                 {"t", -3, 1},
-                 {"s", -3, 1}};
-    FILE *f = fopen(path, "wb");
-    for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
-        size_t n = strlen(piece[i].text);
-        fputc(0x0a, f); /* ModelProto.pieces */
-        put_varint(f, (unsigned)(2 + n + 5 + 2));
-        fprintf(f, "%c%c%s%c", 0x0a, (int)n, piece[i].text, 0x15); /* piece, score */
-        fwrite(&piece[i].score, 4, 1, f);
-        fprintf(f, "%c%c", 0x18, piece[i].type);
-    }
-    /* TrainerSpec (field 2): unk_id 40 = 2, bos_id 41 = -1, eos_id 42 = 1, pad_id 43 = 0 */
-    static const unsigned char spec[] = {0xc0, 2,   2,   0xc8, 2,    255, 255, 255,  255, 255, 255,
-                                         255,  255, 255, 1,    0xd0, 2,   1,   0xd8, 2,   0};
-    fputc(0x12, f);
-    put_varint(f, sizeof spec);
-    fwrite(spec, 1, sizeof spec, f);
-    fclose(f);
+    static const char *const piece[] = {"\xe2\x96\x81",
+                                        "\xe2\x96\x81the",
+                                        "\xe2\x96\x81"
+                                        "cat",
+                                        "c",
+                                        "a",
+                                        "t",
+                                        "s"};
+    static const float score[] = {-2, -1, -1, -3, -3, -3, -3};
+    model_write(path, 7, piece, score);
 }
 
 static void write_text(const char *path, const char *text)
