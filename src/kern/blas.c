@@ -49,6 +49,10 @@ void tt_blas_choose(char **argv)
     if (!anew && !threads) return;
     setenv(WAS, was ? was : "", 1);
     if (anew) setenv("OPENBLAS_CORETYPE", core, 1);
+    /* By its own path where there is one, so that ps and top show its name. */
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n > 0) path[n] = 0, execv(path, argv);
     execv("/proc/self/exe", argv);
     tt_warn_once("blas",
                  "the program could not be started again with the right BLAS kernels: %s; set OPENBLAS_CORETYPE=%s",
