@@ -2,11 +2,17 @@
 #include "tutti/cli.h"
 
 const tt_verb tt_verbs[] = {
+    {"train", "train job.yaml [key=value ...]", "fine-tune or pre-train as the job says; resumes by itself", true,
+     tt_verb_train},
     {"tokenize", "tokenize tokenizer=DIR [special=1|0] [in=FILE.jsonl]", "text to token ids, one JSON line each", false,
      tt_verb_tokenize},
-    {"help", "help [verb]", "what tutti can do; help train: every key of a job", false, tt_verb_help},
-    {"doctor", "doctor", "what this machine has, what is wrong with it and how to mend that", false, tt_verb_doctor},
+    {"generate", "generate model=PATH [prompt=TEXT] [in=FILE.jsonl] [key=value ...]", "answer prompts with a model", false,
+     tt_verb_generate},
+    {"probe", "probe model=PATH batch=FILE.safetensors out=FILE.safetensors [grads=1]",
+     "logits, losses and gradients of given token ids", false, tt_verb_probe},
     {"synth", "synth out=FOLDER [key=value ...]", "write a made-up collection of instruction data sets", false,
      tt_verb_synth},
+    {"doctor", "doctor", "what this machine has, what is wrong with it and how to mend that", false, tt_verb_doctor},
+    {"help", "help [verb]", "what tutti can do; help train: every key of a job", false, tt_verb_help},
     {0},
 };
