@@ -8,10 +8,10 @@ CXX    ?= c++
 
 # What PKGS and TOOLS are called by apt, by environment modules, by Spack.
 DEBS    = libopenmpi-dev openmpi-bin libopenblas-openmp-dev libhdf5-openmpi-dev libyaml-dev libjansson-dev \
-          libsentencepiece-dev sentencepiece libxxhash-dev zlib1g-dev pkg-config g++ perl clang-format cppcheck hdf5-tools
+          libsentencepiece-dev sentencepiece libxxhash-dev zlib1g-dev pkg-config g++ perl
 MODULES = gcc openmpi hdf5 (parallel) openblas libyaml jansson sentencepiece xxhash zlib pkgconf
 SPACK   = openmpi openblas threads=openmp hdf5+mpi libyaml jansson sentencepiece xxhash zlib pkgconf
-TOOLS   = pkg-config c++ mpirun perl prove spm_train h5dump
+TOOLS   = pkg-config $(CXX) mpirun prove spm_train
 LINT    = clang-format cppcheck
 
 OUT       = build$(if $(filter fast,$(BUILD)),,/$(BUILD))
@@ -57,7 +57,7 @@ deps:
 	for t in $(TOOLS) $(WANT); do command -v $$t >/dev/null 2>&1 || lack="$$lack $$t"; done; \
 	[ -z "$$lack" ] && exit 0; echo "missing: $$lack"; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(DEBS); \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(DEBS) $(WANT); \
 	else printf '%s\n' "Install these, then call make again:" "  Debian, Ubuntu: sudo apt-get install $(DEBS)" \
 	    "  modules:        $(MODULES)" "  Spack:          spack install $(SPACK)"; exit 1; fi
 
