@@ -1,4 +1,4 @@
-/* A T5 as a parameter table: names and initial values (but for the head) as transformers' T5ForConditionalGeneration has them, in the order of its state_dict. */
+/* A T5 as a parameter table: names, order and (but for the head) initial values as transformers' T5ForConditionalGeneration. */
 #include "net.h"
 
 #include <limits.h>
