@@ -1,0 +1,197 @@
+/* The fast kernels under a stopwatch: a table like the others whose members add up time, calls and operations. */
+#include "bench.h"
+
+enum {
+    GEMM,
+    RMS_FWD,
+    RMS_BWD,
+    LN_FWD,
+    LN_BWD,
+    ACT_FWD,
+    ACT_BWD,
+    GLU_FWD,
+    GLU_BWD,
+    ATTN_FWD,
+    ATTN_BWD,
+    EMBED_FWD,
+    EMBED_BWD,
+    DROPOUT,
+    HEAD,
+    ADD,
+    SCALE,
+    SUMSQ,
+    ADAM,
+    ADAFACTOR,
+    KERNELS
+};
+
+static _Thread_local tt_lap lap[KERNELS + 1] = {
+    [GEMM] = {"gemm"},           [RMS_FWD] = {"rms_fwd"},   [RMS_BWD] = {"rms_bwd"},   [LN_FWD] = {"ln_fwd"},
+    [LN_BWD] = {"ln_bwd"},       [ACT_FWD] = {"act_fwd"},   [ACT_BWD] = {"act_bwd"},   [GLU_FWD] = {"glu_fwd"},
+    [GLU_BWD] = {"glu_bwd"},     [ATTN_FWD] = {"attn_fwd"}, [ATTN_BWD] = {"attn_bwd"}, [EMBED_FWD] = {"embed_fwd"},
+    [EMBED_BWD] = {"embed_bwd"}, [DROPOUT] = {"dropout"},   [HEAD] = {"head"},         [ADD] = {"add"},
+    [SCALE] = {"scale"},         [SUMSQ] = {"sumsq"},       [ADAM] = {"adam"},         [ADAFACTOR] = {"adafactor"},
+};
+
+const tt_lap *tt_laps(void) { return lap; }
+
+void tt_laps_clear(void)
+{
+    for (int i = 0; i < KERNELS; i++) lap[i] = (tt_lap){.kernel = lap[i].kernel};
+}
+
+static void stop(int i, double start, double flops)
+{
+    lap[i].seconds += tt_now() - start;
+    lap[i].flops += flops;
+    lap[i].calls++;
+}
+
+#define TIMED(i, flops, call) \
+    double start = tt_now();  \
+    tt_kern_fast.call;        \
+    stop(i, start, flops)
+
+/* Scores that are seen, times 2 K per product. */
+static double attn_flops(const tt_attn *a, int products)
+{
+    double seen = 0;
+    for (int n = 0; n < a->nseg; n++) {
+        const tt_seg *s = &a->seg[n];
+        for (int i = 0; i < s->qn; i++) {
+            int lo = a->window > 0 && s->p0 + i >= a->window ? s->p0 + i - a->window + 1 : 0;
+            int hi = a->causal && s->p0 + i + 1 < s->kn ? s->p0 + i + 1 : s->kn;
+            seen += hi > lo ? hi - lo : 0;
+        }
+    }
+    return 2.0 * products * seen * a->H * a->K;
+}
+
+static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,
+                 const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
+{
+    TIMED(GEMM, 2.0 * (double)m * (double)n * (double)k, gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc));
+}
+
+static void rms_fwd(int64_t R, int64_t D, const float *x, const float *w, float wplus, float eps, float *y, float *rstd)
+{
+    TIMED(RMS_FWD, 0, rms_fwd(R, D, x, w, wplus, eps, y, rstd));
+}
+
+static void rms_bwd(int64_t R, int64_t D, const float *x, const float *w, float wplus, const float *rstd,
+                    const float *dy, float *dx, float *dw)
+{
+    TIMED(RMS_BWD, 0, rms_bwd(R, D, x, w, wplus, rstd, dy, dx, dw));
+}
+
+static void ln_fwd(int64_t R, int64_t D, const float *x, const float *w, const float *b, float eps, float *y,
+                   float *mean, float *rstd)
+{
+    TIMED(LN_FWD, 0, ln_fwd(R, D, x, w, b, eps, y, mean, rstd));
+}
+
+static void ln_bwd(int64_t R, int64_t D, const float *x, const float *w, const float *mean, const float *rstd,
+                   const float *dy, float *dx, float *dw, float *db)
+{
+    TIMED(LN_BWD, 0, ln_bwd(R, D, x, w, mean, rstd, dy, dx, dw, db));
+}
+
+static void act_fwd(tt_act act, int64_t n, const float *x, float *y) { TIMED(ACT_FWD, 0, act_fwd(act, n, x, y)); }
+
+static void act_bwd(tt_act act, int64_t n, const float *x, const float *dy, float *dx)
+{
+    TIMED(ACT_BWD, 0, act_bwd(act, n, x, dy, dx));
+}
+
+static void glu_fwd(tt_act act, int64_t n, const float *g, const float *u, float *y)
+{
+    TIMED(GLU_FWD, 0, glu_fwd(act, n, g, u, y));
+}
+
+static void glu_bwd(tt_act act, int64_t n, const float *g, const float *u, const float *dy, float *dg, float *du)
+{
+    TIMED(GLU_BWD, 0, glu_bwd(act, n, g, u, dy, dg, du));
+}
+
+static void attn_fwd(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
+                     int64_t ldv, float *o, int64_t ldo, float *lse)
+{
+    TIMED(ATTN_FWD, attn_flops(a, 2), attn_fwd(a, q, ldq, k, ldk, v, ldv, o, ldo, lse));
+}
+
+static void attn_bwd(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
+                     int64_t ldv, const float *o, const float *dout, int64_t ldo, const float *lse, float *dq,
+                     float *dk, float *dv, float *dbias)
+{
+    TIMED(ATTN_BWD, attn_flops(a, 5), attn_bwd(a, q, ldq, k, ldk, v, ldv, o, dout, ldo, lse, dq, dk, dv, dbias));
+}
+
+static void embed_fwd(int64_t R, int64_t D, const int32_t *ids, const float *E, float *y)
+{
+    TIMED(EMBED_FWD, 0, embed_fwd(R, D, ids, E, y));
+}
+
+static void embed_bwd(int64_t R, int64_t D, const int32_t *ids, const float *dy, float *dE)
+{
+    TIMED(EMBED_BWD, 0, embed_bwd(R, D, ids, dy, dE));
+}
+
+static void dropout(int64_t n, float p, tt_rkey key, const float *x, float *y, bool acc)
+{
+    TIMED(DROPOUT, 0, dropout(n, p, key, x, y, acc));
+}
+
+static double head(const tt_head *h)
+{
+    double rows = 0, start = tt_now();
+    for (int64_t r = 0; r < h->R; r++) rows += h->y[r] >= 0;
+    double loss = tt_kern_fast.head(h);
+    stop(HEAD, start, 2 * rows * (double)h->D * (double)h->V * (1 + (h->dh != NULL) + (h->dW != NULL)));
+    return loss;
+}
+
+static void add(int64_t n, const float *x, float *y) { TIMED(ADD, 0, add(n, x, y)); }
+
+static void scale(int64_t n, float a, float *x) { TIMED(SCALE, 0, scale(n, a, x)); }
+
+static double sumsq(int64_t n, const float *x)
+{
+    double start = tt_now(), s = tt_kern_fast.sumsq(n, x);
+    stop(SUMSQ, start, 0);
+    return s;
+}
+
+static void adam(const tt_adam *o, int64_t n, float *w, const float *g, float *m, float *v)
+{
+    TIMED(ADAM, 0, adam(o, n, w, g, m, v));
+}
+
+static void adafactor(const tt_adafactor *o, int64_t batch, int64_t rows, int64_t cols, float *w, const float *g,
+                      float *row, float *col, float *full, float *mom, float *work)
+{
+    TIMED(ADAFACTOR, 0, adafactor(o, batch, rows, cols, w, g, row, col, full, mom, work));
+}
+
+const tt_kern tt_kern_timed = {
+    .name = "timed",
+    .gemm = gemm,
+    .rms_fwd = rms_fwd,
+    .rms_bwd = rms_bwd,
+    .ln_fwd = ln_fwd,
+    .ln_bwd = ln_bwd,
+    .act_fwd = act_fwd,
+    .act_bwd = act_bwd,
+    .glu_fwd = glu_fwd,
+    .glu_bwd = glu_bwd,
+    .attn_fwd = attn_fwd,
+    .attn_bwd = attn_bwd,
+    .embed_fwd = embed_fwd,
+    .embed_bwd = embed_bwd,
+    .dropout = dropout,
+    .head = head,
+    .add = add,
+    .scale = scale,
+    .sumsq = sumsq,
+    .adam = adam,
+    .adafactor = adafactor,
+};
