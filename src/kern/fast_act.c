@@ -19,15 +19,15 @@ INLINE float value(tt_act act, float x)
 
 INLINE float slope(tt_act act, float x)
 {
-    float s;
+    float s, d;
     switch (act) {
     case TT_RELU: return x <= 0 ? 0 : 1;
     case TT_GELU: return 0.5f * verfc(-x * 0.70710678f) + x * vexp(-0.5f * x * x) * (0.5f * GELU_C);
     case TT_GELU_NEW:
-        s = vsigmoid(2 * GELU_C * (x + 0.044715f * x * x * x));
-        return s + x * s * (1 - s) * (2 * GELU_C) * (1 + 3 * 0.044715f * x * x);
-    case TT_SILU: s = vsigmoid(x); return s + x * s * (1 - s);
-    case TT_QUICK_GELU: s = vsigmoid(1.702f * x); return s + 1.702f * x * s * (1 - s);
+        s = vsigmoid_slope(2 * GELU_C * (x + 0.044715f * x * x * x), &d);
+        return s + x * d * (2 * GELU_C) * (1 + 3 * 0.044715f * x * x);
+    case TT_SILU: s = vsigmoid_slope(x, &d); return s + x * d;
+    case TT_QUICK_GELU: s = vsigmoid_slope(1.702f * x, &d); return s + 1.702f * x * d;
     case TT_TANH: s = vtanh(x); return 1 - s * s;
     default: return 1;
     }

@@ -4,7 +4,8 @@
 #include "impl.h"
 #include "vmath.h"
 
-enum { BLOCK_ELEMENTS = 1 << 16, BLOCK_ROWS_LEAST = 16, BLOCK_ROWS_MOST = 128 };
+/* A block of scores stays in the second-level cache; half as many rows where a diagonal cuts through it. */
+enum { BLOCK_ELEMENTS = 1 << 17, BLOCK_ROWS_LEAST = 16, BLOCK_ROWS_MOST = 256 };
 
 typedef struct call {
     const tt_attn *a;
@@ -153,7 +154,8 @@ static void make_blocks(call *c, bool back)
     int most = 1;
     for (int n = 0; n < c->a->nseg; n++) most = c->a->seg[n].kn > most ? c->a->seg[n].kn : most;
     int64_t ld = row_stride(most), rows = BLOCK_ELEMENTS / most;
-    if (rows > BLOCK_ROWS_MOST) rows = BLOCK_ROWS_MOST;
+    int64_t top = c->a->causal || c->a->window > 0 ? BLOCK_ROWS_MOST / 2 : BLOCK_ROWS_MOST;
+    if (rows > top) rows = top;
     if (rows < BLOCK_ROWS_LEAST) rows = BLOCK_ROWS_LEAST;
     c->rows = (int)rows;
     c->s = tt_scratch(SCRATCH_ATTN, (size_t)(rows * ld) * sizeof(float) * (back ? 2 : 1));

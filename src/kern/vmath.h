@@ -54,6 +54,14 @@ INLINE float vexp(float x)
 
 INLINE float vsigmoid(float x) { return 1.0f / (1.0f + vexp(-x)); }
 
+/* The sigmoid and its slope s (1 - s), which keeps its relative accuracy where s is near 1. */
+INLINE float vsigmoid_slope(float x, float *slope)
+{
+    float e = vexp(-fabsf(x)), r = 1.0f / (1.0f + e);
+    *slope = e * r * r;
+    return x < 0 ? e * r : r;
+}
+
 /* Near 0 Cephes' odd polynomial (relative accuracy), elsewhere by e^2|x|. */
 INLINE float vtanh(float x)
 {
