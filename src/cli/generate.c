@@ -51,17 +51,19 @@ static tt_err encode(session *s, const char *text, tt_ids *out)
     return TT_OK;
 }
 
-static void print_answer(const session *s, const char *source, const char *answer)
+static tt_err print_answer(const session *s, const char *source, const char *answer)
 {
     if (!s->json) {
         printf("%s\n", answer);
-        return;
+        return TT_OK;
     }
     json_t *o = json_pack("{s:s, s:s}", "source", source, "prediction", answer);
+    if (!o) return tt_fail(TT_EDATA, "the answer to \"%.60s\" is not UTF-8; JSON cannot hold it", source);
     char *line = json_dumps(o, JSON_PRESERVE_ORDER);
-    if (line) printf("%s\n", line);
+    printf("%s\n", line);
     free(line);
     json_decref(o);
+    return TT_OK;
 }
 
 static tt_err answer_ids(session *s, tt_ids *src, tt_ids *out)
@@ -83,7 +85,7 @@ static tt_err flush_group(session *s)
     tt_err e = s->n ? answer_ids(s, src, out) : TT_OK;
     for (int i = 0; i < s->n; i++) {
         char *answer = e == TT_OK ? tt_tok_decode(s->tok, out[i].id, out[i].n, true) : NULL;
-        if (answer) print_answer(s, s->text[i], answer);
+        if (answer) e = print_answer(s, s->text[i], answer);
         free(answer);
         free(s->text[i]);
         tt_ids_fini(&src[i]);

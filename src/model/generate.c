@@ -127,8 +127,9 @@ static int32_t best_of(const float *z, int64_t V)
 
 static float log_prob(const float *z, int64_t V, int32_t at)
 {
-    double sum = 0;
-    for (int64_t v = 0; v < V; v++) sum += exp((double)z[v] - z[at]);
+    double sum = 1; /* at itself */
+    for (int64_t v = 0; v < V; v++)
+        if (v != at) sum += exp((double)z[v] - z[at]);
     return (float)-log(sum);
 }
 

@@ -13,7 +13,8 @@ static void attend_back(tt_tape *t, tt_node *node)
 {
     attend_node *n = (attend_node *)node;
     t->k->attn_bwd(&n->a, n->q->x, n->q->cols, n->k->x, n->k->cols, n->v->x, n->v->cols, node->y->x, node->y->g,
-                   node->y->cols, n->lse, tt_grad_add(t, n->q), tt_grad_add(t, n->k), tt_grad_add(t, n->v), tt_par_grad(n->bias));
+                   node->y->cols, n->lse, tt_grad_add(t, n->q), tt_grad_add(t, n->k), tt_grad_add(t, n->v),
+                   tt_par_grad(n->bias));
 }
 
 static tt_attn problem(tt_tape *t, const tt_attn *a, const tt_par *bias)

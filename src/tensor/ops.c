@@ -122,7 +122,8 @@ tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act)
 static void gate_back(tt_tape *t, tt_node *node)
 {
     act_node *n = (act_node *)node;
-    t->k->glu_bwd(n->act, n->g->rows * n->g->cols, n->g->x, n->u->x, node->y->g, tt_grad_add(t, n->g), tt_grad_add(t, n->u));
+    t->k->glu_bwd(n->act, n->g->rows * n->g->cols, n->g->x, n->u->x, node->y->g, tt_grad_add(t, n->g),
+                  tt_grad_add(t, n->u));
 }
 
 tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act)
