@@ -80,13 +80,31 @@ typedef struct tt_text {
 } tt_text; /* lives in the arena */
 void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out);
 
-/* ---- the mixture (DESIGN D8) ---------------------------------------------------------------------------------------
- * Draw n of the mixture is a function of (seed, n): an epoch is sum_i e_i draws, e_i = round(weight_i * min(rows_i, cap_i)), in an
- * order permuted by the epoch; data set i gives its rows without replacement through its own permutation, epoch after epoch. O(log sets). */
+/* From a draw to token ids: the template's text, or with objective span a corrupted window of it. Local. */
+typedef struct tt_sizes {
+    int32_t S, T;
+    int32_t cut; /* 1: source or target was longer than allowed */
+} tt_sizes;
+typedef struct tt_maker {
+    const tt_job *job;
+    const tt_sets *sets;
+    const tt_tok *tok;
+    int max_spans;
+    tt_arena *a; /* one text */
+    tt_ids src, tgt;
+} tt_maker;
 typedef struct tt_draw {
     int set;
     int64_t row, epoch; /* epoch of the data set: how often its rows have gone round */
 } tt_draw;
+void tt_maker_init(tt_maker *k, const tt_job *job, const tt_sets *sets, const tt_tok *tok);
+void tt_maker_fini(tt_maker *k);
+/* *ids (heap): source then target after truncation; a function of the job's seed, n and the draw alone. */
+tt_err tt_maker_ids(tt_maker *k, int64_t n, tt_draw draw, int32_t **ids, tt_sizes *size);
+
+/* ---- the mixture (DESIGN D8) ---------------------------------------------------------------------------------------
+ * Draw n of the mixture is a function of (seed, n): an epoch is sum_i e_i draws, e_i = round(weight_i * min(rows_i, cap_i)), in an
+ * order permuted by the epoch; data set i gives its rows without replacement through its own permutation, epoch after epoch. O(log sets). */
 typedef struct tt_mix tt_mix;
 tt_err tt_mix_new(const tt_sets *s, uint64_t seed, tt_mix **out); /* TT_EDATA if nothing can be drawn */
 void tt_mix_free(tt_mix *x);

@@ -1,6 +1,5 @@
 /* Global batches: lengths by all ranks in shares, the same packing everywhere, ids where they are needed. */
 #include "tutti/data.h"
-#include "example.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* From a draw to token ids: the template's text, or a corrupted window of it. */
-#include "example.h"
+#include "tutti/data.h"
 #include "span.h"
 
 #include <stdlib.h>

@@ -26,6 +26,7 @@ typedef struct eval {
     const tt_tok *tok;
     const tt_sets *sets;
     const tt_kern *k;
+    tt_maker maker;
     bool loss, exact, rouge;
     int64_t *first; /* [n+1]: examples of the sets before */
     int64_t *gen;   /* [n]: examples that are generated */
@@ -68,30 +69,24 @@ static int set_of(const eval *v, int64_t at)
     return lo;
 }
 
-/* Rows are taken in an order drawn from the seed, so that a limit gives a fair sample and always the same one. */
-static void get_text(const eval *v, int64_t at, int *set, int64_t *i, tt_text *text)
+/* Example number at as ids and text. Rows are taken in an order drawn from the seed, so that a limit gives a fair sample and
+ * always the same one. *i: its number within the data set. */
+static tt_err get_example(eval *v, int64_t at, tt_ex *ex, int64_t *i, tt_text *text)
 {
-    *set = set_of(v, at);
-    *i = at - v->first[*set];
-    const tt_set *s = v->sets->set[*set];
+    int set = set_of(v, at);
+    const tt_set *s = v->sets->set[set];
     const tt_setinfo *info = tt_set_info(s);
-    int64_t row =
-        (int64_t)tt_permute(tt_key((uint64_t)v->job->seed, info->name, 0, 0, 1), (uint64_t)info->rows, (uint64_t)*i);
+    *i = at - v->first[set];
+    tt_rkey order = tt_key((uint64_t)v->job->seed, info->name, 0, 0, 1);
+    int64_t row = (int64_t)tt_permute(order, (uint64_t)info->rows, (uint64_t)*i);
     tt_set_text(s, row, (uint64_t)v->job->seed, 0, v->a, text);
-}
-
-static tt_err encode(const eval *v, const char *text, int64_t max, int32_t **ids, int *n)
-{
-    tt_ids buf = {0};
-    TT_TRY(tt_tok_encode(v->tok, text, strlen(text), true, &buf));
-    if (max > 0 && buf.n > max) {
-        buf.n = (int)max;
-        buf.id[max - 1] = tt_tok_eos(v->tok);
-    }
-    *ids = TT_NEW(v->a, int32_t, buf.n);
-    memcpy(*ids, buf.id, sizeof(int32_t) * (size_t)buf.n);
-    *n = buf.n;
-    tt_ids_fini(&buf);
+    int32_t *ids;
+    tt_sizes n;
+    TT_TRY(tt_maker_ids(&v->maker, at, (tt_draw){set, row, 0}, &ids, &n));
+    size_t bytes = sizeof(int32_t) * (size_t)(n.S + n.T);
+    int32_t *copy = memcpy(tt_alloc(v->a, bytes), ids, bytes);
+    free(ids);
+    *ex = (tt_ex){.set = set, .row = row, .S = n.S, .T = n.T, .src = copy, .tgt = copy + n.S};
     return TT_OK;
 }
 
@@ -169,10 +164,7 @@ static tt_err run_group(eval *v, int64_t lo, int64_t hi)
     tt_text text[GROUP], gen_text[GROUP];
     for (int i = 0; i < n; i++) {
         int64_t row;
-        ex[i] = (tt_ex){0};
-        get_text(v, lo + i, &ex[i].set, &row, &text[i]);
-        TT_TRY(encode(v, text[i].source, v->job->data.max_source, (int32_t **)&ex[i].src, &ex[i].S));
-        TT_TRY(encode(v, text[i].target, v->job->data.max_target, (int32_t **)&ex[i].tgt, &ex[i].T));
+        TT_TRY(get_example(v, lo + i, &ex[i], &row, &text[i]));
         if (row >= v->gen[ex[i].set]) continue;
         gen_ex[ngen] = ex[i];
         gen_at[ngen] = lo + i;
@@ -262,6 +254,7 @@ tt_err tt_evaluate(const tt_mesh *m, const tt_job *job, tt_model *model, const t
         .job = job, .model = model, .tok = tok, .sets = sets, .k = tt_kern_get(), .keep_out = predictions != NULL};
     tt_err e = plan(&v);
     v.a = tt_arena_new(1 << 20);
+    tt_maker_init(&v.maker, job, sets, tok);
     int64_t n = v.first[sets->n];
     for (int64_t g = m->rank; e == TT_OK && g * GROUP < n; g += m->size) {
         e = run_group(&v, g * GROUP, (g + 1) * GROUP < n ? (g + 1) * GROUP : n);
@@ -270,6 +263,7 @@ tt_err tt_evaluate(const tt_mesh *m, const tt_job *job, tt_model *model, const t
     e = tt_agree(m, e);
     if (e == TT_OK) e = collect(&v, m, predictions);
     if (e == TT_OK) give(&v, score);
+    tt_maker_fini(&v.maker);
     tt_arena_free(v.a);
     free(v.first);
     free(v.gen);
