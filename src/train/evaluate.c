@@ -43,8 +43,9 @@ static tt_err plan(eval *v)
 {
     const char *m = v->job->eval.metrics ? v->job->eval.metrics : "loss";
     v->loss = strstr(m, "loss");
-    v->exact = strstr(m, "exact_match");
-    v->rouge = strstr(m, "rouge");
+    bool answers = v->job->train.objective == TT_OBJ_SEQ2SEQ; /* a corrupted span is no question */
+    v->exact = answers && strstr(m, "exact_match");
+    v->rouge = answers && strstr(m, "rouge");
     int n = v->sets->n;
     v->first = tt_malloc(sizeof(int64_t) * (size_t)(n + 1));
     v->gen = tt_malloc(sizeof(int64_t) * (size_t)(n + 1));
