@@ -50,6 +50,7 @@ static tt_err span(tt_maker *k, const tt_text *t, int64_t n, tt_sizes *size)
     size->cut = len < all.n;
     if (len > all.n) len = all.n; /* a text without a token */
     int from = (int)tt_rand_below(key, 0, (uint64_t)(all.n - len) + 1);
+    tt_ids_push(&all, 0); /* so that there is an array even then */
     tt_span_corrupt(k->tok, all.id + from, len, j->train.span_rate, j->train.span_mean, key, &k->src, &k->tgt);
     tt_ids_fini(&all);
     return TT_OK;
@@ -68,7 +69,7 @@ tt_err tt_maker_ids(tt_maker *k, int64_t n, tt_draw draw, int32_t **ids, tt_size
     size->S = k->src.n;
     size->T = k->tgt.n;
     *ids = tt_malloc(sizeof **ids * (size_t)(size->S + size->T));
-    memcpy(*ids, k->src.id, sizeof **ids * (size_t)size->S);
-    memcpy(*ids + size->S, k->tgt.id, sizeof **ids * (size_t)size->T);
+    if (size->S) memcpy(*ids, k->src.id, sizeof **ids * (size_t)size->S);
+    if (size->T) memcpy(*ids + size->S, k->tgt.id, sizeof **ids * (size_t)size->T);
     return TT_OK;
 }

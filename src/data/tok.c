@@ -238,7 +238,7 @@ static tt_err encode_plain(const tt_tok *t, const char *text, size_t size, tt_id
     int n = tt_spm_encode(t->spm, text, size, &ids);
     if (n < 0) return tt_fail(TT_EDATA, "the tokenizer could not encode a text of %zu bytes; shorten it", size);
     reserve(out, n);
-    memcpy(out->id + out->n, ids, sizeof *ids * (size_t)n);
+    if (n) memcpy(out->id + out->n, ids, sizeof *ids * (size_t)n);
     out->n += n;
     free(ids);
     return TT_OK;

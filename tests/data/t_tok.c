@@ -101,8 +101,33 @@ static void check_file(const char *folder, const char *model, const char *file, 
     if (!mode) ok(!sum.text_bad, "%s/%s: decoded texts are right", folder, file);
 }
 
+/* A model file that was not copied whole. */
+static void truncated(void)
+{
+    char path[4096], dir[] = "/tmp/tutti_tok_XXXXXX", *text;
+    size_t size;
+    snprintf(path, sizeof path, "%s/tokenizers/t5/spiece.model", shared_dir());
+    if (tt_slurp(path, &text, &size) || !mkdtemp(dir)) abort();
+    snprintf(path, sizeof path, "%s/spiece.model", dir);
+    const size_t keep[] = {0, 100, size / 3, size / 2, size - 1};
+    int refused = 0, n = sizeof keep / sizeof *keep;
+    for (int i = 0; i < n; i++) {
+        FILE *f = fopen(path, "wb");
+        fwrite(text, 1, keep[i], f);
+        fclose(f);
+        tt_tok *t;
+        refused += tt_tok_open(dir, &t) == TT_EDATA;
+        tt_fail_clear();
+    }
+    ok(refused == n, "%d of %d truncated model files refused", refused, n);
+    remove(path);
+    remove(dir);
+    free(text);
+}
+
 static void shared_folders(void)
 {
+    truncated();
     check_file("t5", "", "golden.jsonl", "spm", 289);
     check_file("t5", "", "golden.jsonl", "hf", 80);
     check_file("t5", "", "hf_reference.jsonl", NULL, 1377);
