@@ -14,19 +14,22 @@ typedef struct tt_ids {
 void tt_ids_push(tt_ids *v, int32_t id);
 void tt_ids_fini(tt_ids *v);
 
-/* Local. dir holds spiece.model (later: tokenizer.json, ...). Sentinels <extra_id_k> (100 unless tokenizer_config.json says
- * extra_ids) sit above the pieces: id = n_pieces + extra_ids - 1 - k. TT_EDATA. */
+/* Local. dir holds spiece.model, tokenizer.model or one *.model (or is that file). The model tells the family: without <s> it is a T5
+ * (sentinels <extra_id_k> above the pieces, id = n_pieces + extra_ids - 1 - k; </s> is appended), with <s> a Llama (<s> is put in front).
+ * tokenizer_config.json beside it overrides: extra_ids (default 100), add_bos_token, add_eos_token. TT_EDATA. */
 tt_err tt_tok_open(const char *dir, tt_tok **out);
 void tt_tok_close(tt_tok *t);
 int tt_tok_size(const tt_tok *t); /* pieces + sentinels; a model's vocabulary must be at least this */
-int tt_tok_pad(const tt_tok *t);
+int tt_tok_pad(const tt_tok *t); /* -1 if the model has none, so too tt_tok_eos */
 int tt_tok_eos(const tt_tok *t);
 int tt_tok_unk(const tt_tok *t);
-int tt_tok_sentinel(const tt_tok *t, int k);
-/* Appends ids. special: <pad> </s> <unk> <extra_id_k> in the text are recognised (HF) and the end token is appended. Any bytes are
- * accepted (invalid UTF-8 becomes U+FFFD as SentencePiece does). */
+int tt_tok_sentinel(const tt_tok *t, int k); /* -1: no such sentinel */
+/* Appends ids. special: as Hugging Face's slow tokenizers: the strings <pad> </s> <unk> <s> <extra_id_k> are cut out of the text first, the
+ * pieces between them are encoded one by one, the family's end or start token is added. Any bytes are accepted (invalid UTF-8 becomes
+ * U+FFFD as SentencePiece does). */
 tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out);
-/* Heap string; special tokens are skipped when skip_special. */
+/* Heap string, as Hugging Face's fast tokenizers (no clean-up of blanks); special tokens are skipped when skip_special, ids past the
+ * vocabulary always; a zero byte or broken UTF-8 of byte pieces becomes U+FFFD. */
 char *tt_tok_decode(const tt_tok *t, const int32_t *ids, int n, bool skip_special);
 void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
 
@@ -34,21 +37,43 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  * In a job:
  *   data:
  *     root: /data
+ *     on_bad_row: skip             # fail: the first bad row ends the run
  *     train:
- *       - name: dialogsum            # default: the file's stem
+ *       - boolq.jsonl              # a path alone
+ *       - name: dialogsum          # default: the file's stem
  *         path: dialogsum/dialogsum.train.jsonl.gz   # under data.root unless absolute; a glob gives one data set per file
- *         format: dialogsum          # jsonl | json | tsv | csv | superni | dialogsum | samsum | alpaca | flan | prompt_completion | text
- *         fields: {source: article, target: abstract}   # renames columns
- *         templates:
+ *         format: dialogsum        # below; default: by the file's ending
+ *         fields: {source: article, target: abstract}   # column: its name in the file; a.0.b walks into JSON
+ *         columns: [source, target]   # a TSV or CSV without header line
+ *         templates:               # one is chosen per example
  *           - {source: "Summarize: {dialogue}", target: "{summary}"}
- *           - {source: "{dialogue}\nTL;DR:", target: "{summary}"}
+ *           - {source: "{dialogue}\nTL;DR:"}         # target: the format's; {{ and }} are braces
+ *           - {source: "{topic}: {dialogue}", when: topic}   # only rows where topic is not blank; unless: the contrary
  *         category: summarization
- *         cap: 10000                 # at most so many examples count in the mixture (data.cap otherwise)
- *         weight: 1                  # multiplies the share
- *         split: {take: train, validation: 0.05, test: 0.05, seed: 1}   # cut by hash of the row; take says which part this entry is
- *         limit: 0                   # use only the first n rows
- * A format brings its own columns and default templates. A cell may have several values (references); {field} uses the first, the
- * target's other values are references for evaluation. Rows that cannot be used are quarantined: dataset, file, line, reason. */
+ *         cap: 10000               # at most so many examples count in the mixture (data.cap otherwise)
+ *         weight: 1                # multiplies the share
+ *         split: {take: train, validation: 0.05, test: 0.05, seed: 1}   # cut by the source's content; take says which part this entry is
+ *         limit: 0                 # use only the first n usable rows
+ *       - path: superni/tasks/task*.gz
+ *         format: superni
+ *         where: {split: train}    # superni: only files whose header has these values (a list: any of them)
+ *         only: names.txt          # of a glob: only files whose stem is the first word of a line
+ *       - list: synth/train.yaml   # entries of another file: a list, or under train: (data.train:); their paths start from its folder
+ *
+ * format             columns                                    default template
+ * jsonl json tsv csv the file's                                 {source} -> {target}
+ * superni            definition examples input output           Tk-Instruct's zero-shot prompt -> {output}
+ * dialogsum samsum   dialogue summary (or summary1, ...) topic  three -> {summary}
+ * alpaca             instruction input output                   {instruction} (and {input}, if any) -> {output}
+ * flan               inputs targets                             {inputs} -> {targets}
+ * prompt_completion  prompt completion                          {prompt} -> {completion}
+ * text               text: paragraphs of at most 1500 bytes     {text} -> nothing: train.objective span only
+ * Files may be gzipped, JSONL may be one JSON array (but for jsonl), CSV is RFC 4180, TSV has no quotes, lines end at \n alone.
+ *
+ * A cell may have several values (a JSON list); {column} uses the first, those of the target are references for evaluation. Numbers and
+ * booleans become text. A row is bad if it is not JSON or UTF-8, has a zero byte, another number of fields than the header, lacks a
+ * column that a template uses (null and [] count as lacking), fits no template, or gives an empty source or target. Bad rows are
+ * quarantined: {"dataset", "file", "line", "reason"}. A file without a usable row is an error, but an empty part of a split is not. */
 typedef struct tt_set tt_set; /* one data set in memory, whole on every rank */
 typedef struct tt_sets {
     int n;
@@ -66,7 +91,8 @@ typedef struct tt_setinfo {
 } tt_setinfo;
 
 /* Collective. Reads the data sets of one list (job->data.train ...): each file is parsed by one rank and shared. Quarantined rows are
- * appended to quarantine (rank 0; path or NULL). list NULL: an empty collection. TT_EDATA / TT_EJOB with file, line, remedy. */
+ * appended to quarantine (rank 0; path or NULL) in the order of the data sets. list NULL: an empty collection. what: the key of the list.
+ * Names must differ within a list. TT_EDATA / TT_EJOB with file, line, remedy; ranks that see different files are told. */
 tt_err tt_sets_read(const tt_mesh *m, const tt_job *job, const tt_yaml *list, const char *what, const char *quarantine,
                     tt_sets **out);
 void tt_sets_free(tt_sets *s);
@@ -104,7 +130,8 @@ tt_err tt_maker_ids(tt_maker *k, int64_t n, tt_draw draw, int32_t **ids, tt_size
 
 /* ---- the mixture (DESIGN D8) ---------------------------------------------------------------------------------------
  * Draw n of the mixture is a function of (seed, n): an epoch is sum_i e_i draws, e_i = round(weight_i * min(rows_i, cap_i)), in an
- * order permuted by the epoch; data set i gives its rows without replacement through its own permutation, epoch after epoch. O(log sets). */
+ * order permuted by the epoch; data set i gives its rows without replacement through its own permutation (keyed by its name), epoch after
+ * epoch, also when a cap makes it give fewer than it has. A weight above 0 gives at least one draw an epoch. O(log sets). */
 typedef struct tt_mix tt_mix;
 tt_err tt_mix_new(const tt_sets *s, uint64_t seed, tt_mix **out); /* TT_EDATA if nothing can be drawn */
 void tt_mix_free(tt_mix *x);
@@ -143,14 +170,18 @@ typedef struct tt_batcher tt_batcher;
 tt_err tt_batcher_new(const tt_mesh *m, const tt_job *job, const tt_sets *sets, const tt_mix *mix, const tt_tok *tok,
                       int pad_id, tt_batcher **out);
 void tt_batcher_free(tt_batcher *b);
-/* Collective. The batch that starts at draw first, at most limit draws (limit <= 0: no limit; ends of epochs). Lives until the next call.
- * Objective span: T5 span corruption (Raffel et al. 2020; t5.data random_spans_noise_mask) of the source text, keyed by the draw. */
+/* Collective. The batch that starts at draw first, at most limit draws (limit <= 0: no limit). Lives until the next call. A function of
+ * job, data and first alone: any number of ranks, in any order. Rank r owns the grains of tt_share(G, r, size). truncated counts examples
+ * whose source or target was cut to data.max_source or data.max_target (an end token stays).
+ * Objective span: T5 span corruption (Raffel et al. 2020; t5.data random_spans_noise_mask) of the source and target text; a long text gives
+ * a window, placed by the draw's key, that fits max_source and max_target after corruption (counted as truncated). */
 tt_err tt_batcher_get(tt_batcher *b, int64_t first, int64_t limit, const tt_batch **out);
 
 /* One grain of given ids, for probes, generation and tests. Local; lives in a. labels < 0 are left out of the loss. */
 void tt_grain_make(tt_arena *a, int B, const tt_ex *ex, int pad_id, tt_grain *out);
 
-/* Span corruption of ids[n] (no end token) into source and target with sentinels and end token; keyed. */
+/* Span corruption of ids[n] (no end token), appended to src and tgt with sentinels and end token; keyed. The tokenizer must have
+ * sentinels. */
 void tt_span_corrupt(const tt_tok *t, const int32_t *ids, int n, double rate, double mean, tt_rkey key, tt_ids *src,
                      tt_ids *tgt);
 
