@@ -6,27 +6,45 @@
 
 hid_t tt_h5_access(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     hid_t p = H5Pcreate(H5P_FILE_ACCESS);
     /* 1.8 objects carry checksums of their own; nothing newer, so that any h5py and h5dump reads them. */
     H5Pset_libver_bounds(p, H5F_LIBVER_V18, H5F_LIBVER_V110);
-    H5Pset_alignment(p, 65536, 4096);    /* large arrays share no page with metadata or each other */
+    H5Pset_alignment(p, 65536, 4096);          /* large arrays share no page with metadata or each other */
+    H5Pset_fclose_degree(p, H5F_CLOSE_STRONG); /* a failure half-way leaves nothing open */
     H5Pset_file_locking(p, false, true); /* parallel file systems often have no flock; committed files never change */
     return p;
 }
 
 static herr_t innermost(unsigned n, const H5E_error2_t *err, void *text)
 {
-    if (n == 0 && err->desc) snprintf(text, 512, "%s", err->desc);
+    if (n == 0 && err->desc) snprintf(text, sizeof((tt_h5 *)0)->why, "%s", err->desc);
     return 0;
 }
 
-tt_err tt_h5_fail(tt_err code, const char *path, const char *what)
+/* Called by HDF5 as its outermost function fails; the next call would clear the stack. */
+static herr_t note(hid_t stack, void *data)
 {
-    char text[512] = "no reason given";
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, text);
-    H5Eclear2(H5E_DEFAULT);
-    return tt_fail(code, "%s: %s: %s; %s", path, what, text,
+    tt_h5 *f = data;
+    if (!*f->why) H5Ewalk2(stack, H5E_WALK_UPWARD, innermost, f->why);
+    return 0;
+}
+
+void tt_h5_listen(tt_h5 *f, const char *path)
+{
+    *f = (tt_h5){.file = -1, .path = path};
+    H5Eset_auto2(H5E_DEFAULT, note, f);
+}
+
+void tt_h5_close(tt_h5 *f)
+{
+    if (f->file >= 0) H5Fclose(f->file);
+    f->file = -1;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+tt_err tt_h5_fail(const tt_h5 *f, tt_err code, const char *what)
+{
+    return tt_fail(code, "%s: %s: %s; %s", f->path, what, *f->why ? f->why : "not as it should be",
                    code == TT_EFILE ? "use another checkpoint or copy it again" : "check the disk");
 }
 

@@ -19,10 +19,11 @@ typedef struct tt_ckrow { /* one array as it lies in the file; plain bytes, sent
     char hash[33];
 } tt_ckrow;
 
-typedef struct tt_h5 {
+typedef struct tt_h5 { /* does not move between open and close */
     hid_t file;
     const char *path;
     int64_t bytes; /* of the file */
+    char why[512]; /* the innermost line of HDF5's first error since the file was opened */
 } tt_h5;
 
 /* Rank 0 / local. Makes path with everything but the numbers of c's arrays; row[i].at receives their places. */
@@ -41,8 +42,9 @@ tt_err tt_h5_attrs(tt_h5 *f, tt_arena *a, int *n, tt_ckattr **attr);
 tt_err tt_h5_texts(tt_h5 *f, tt_arena *a, int *n, char ***name);
 tt_err tt_h5_text(tt_h5 *f, const char *name, tt_arena *a, char **text);
 
-/* TT_EFILE or TT_ERUN with the innermost line of HDF5's error stack. */
-tt_err tt_h5_fail(tt_err code, const char *path, const char *what);
+void tt_h5_listen(tt_h5 *f, const char *path); /* instead of printing its error stack, HDF5 tells f->why */
+/* TT_EFILE or TT_ERUN: path: what: why. */
+tt_err tt_h5_fail(const tt_h5 *f, tt_err code, const char *what);
 hid_t tt_h5_access(void);                                              /* the file access properties of all our files */
 void tt_attrs_hash(int n, const tt_ckattr *const *attr, char hex[33]); /* attrs in name order */
 bool tt_h5_read_tag(hid_t obj, char hex[33]);                          /* attribute xxh3; false if it is not there */

@@ -20,26 +20,25 @@ static tt_err check_format(tt_h5 *f)
     return TT_OK;
 }
 
-tt_err tt_h5_open(tt_h5 *f, const char *path)
+static tt_err open_file(tt_h5 *f)
 {
-    *f = (tt_h5){.file = -1, .path = path};
     struct stat st;
-    if (stat(path, &st) != 0) return tt_fail(TT_EFILE, "%s: cannot be opened: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode)) return tt_fail(TT_EFILE, "%s: is not a file; a checkpoint (.h5) is needed", path);
+    if (stat(f->path, &st) != 0) return tt_fail(TT_EFILE, "%s: cannot be opened: %s", f->path, strerror(errno));
+    if (!S_ISREG(st.st_mode)) return tt_fail(TT_EFILE, "%s: is not a file; a checkpoint (.h5) is needed", f->path);
     f->bytes = st.st_size;
     hid_t access = tt_h5_access();
-    f->file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    f->file = H5Fopen(f->path, H5F_ACC_RDONLY, access);
     H5Pclose(access);
-    if (f->file < 0) return tt_h5_fail(TT_EFILE, path, "is not a whole HDF5 file");
-    tt_err e = check_format(f);
-    if (e != TT_OK) tt_h5_close(f);
-    return e;
+    return f->file >= 0 ? TT_OK : tt_h5_fail(f, TT_EFILE, "is not a whole HDF5 file");
 }
 
-void tt_h5_close(tt_h5 *f)
+tt_err tt_h5_open(tt_h5 *f, const char *path)
 {
-    if (f->file >= 0) H5Fclose(f->file);
-    f->file = -1;
+    tt_h5_listen(f, path);
+    tt_err e = open_file(f);
+    if (e == TT_OK) e = check_format(f);
+    if (e != TT_OK) tt_h5_close(f);
+    return e;
 }
 
 /* ---- arrays -------------------------------------------------------------------------------------------------------*/
@@ -115,7 +114,7 @@ static herr_t visit(hid_t root, const char *name, const H5O_info_t *info, void *
     }
     snprintf(row->path, sizeof row->path, "/%s", name);
     hid_t d = H5Dopen2(root, name, H5P_DEFAULT);
-    w->e = d >= 0 ? read_row(w->f, d, row) : tt_h5_fail(TT_EFILE, w->f->path, row->path);
+    w->e = d >= 0 ? read_row(w->f, d, row) : tt_h5_fail(w->f, TT_EFILE, row->path);
     if (d >= 0) H5Dclose(d);
     return w->e == TT_OK ? 0 : -1;
 }
@@ -129,8 +128,7 @@ tt_err tt_h5_rows(tt_h5 *f, int *n, tt_ckrow **row)
 {
     walk w = {.f = f};
     if (H5Ovisit2(f->file, H5_INDEX_NAME, H5_ITER_INC, visit, &w, H5O_INFO_BASIC) < 0 && w.e == TT_OK)
-        w.e = tt_h5_fail(TT_EFILE, f->path, "its table of contents cannot be read");
-    H5Eclear2(H5E_DEFAULT);
+        w.e = tt_h5_fail(f, TT_EFILE, "its table of contents cannot be read");
     if (w.e == TT_OK && w.n == 0) w.e = tt_fail(TT_EFILE, "%s: holds no weights", f->path);
     if (w.e != TT_OK) {
         free(w.row);
@@ -179,7 +177,7 @@ tt_err tt_h5_attrs(tt_h5 *f, tt_arena *a, int *n, tt_ckattr **attr)
     bool good =
         g >= 0 && H5Aiterate2(g, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_attr, &w) >= 0 && tt_h5_read_tag(g, stored);
     if (g >= 0) H5Gclose(g);
-    if (!good) return tt_h5_fail(TT_EFILE, f->path, "/state cannot be read");
+    if (!good) return tt_h5_fail(f, TT_EFILE, "/state cannot be read");
     const tt_ckattr *order[64];
     if (w.n > 0) qsort(w.attr, (size_t)w.n, sizeof *w.attr, by_name);
     for (int i = 0; i < w.n; i++) order[i] = &w.attr[i];
@@ -215,7 +213,7 @@ tt_err tt_h5_text(tt_h5 *f, const char *name, tt_arena *a, char **text)
     hid_t d = there > 0 ? H5Dopen2(f->file, name, H5P_DEFAULT) : -1;
     bool good = d >= 0 && read_text(f, d, a, text) && tt_h5_read_tag(d, stored);
     if (d >= 0) H5Dclose(d);
-    if (!good) return tt_h5_fail(TT_EFILE, f->path, name);
+    if (!good) return tt_h5_fail(f, TT_EFILE, name);
     tt_bytes_hash(*text, strlen(*text), now);
     if (strcmp(stored, now))
         return tt_fail(TT_EFILE, "%s: /%s: checksum mismatch, the file is damaged; use another checkpoint", f->path,
@@ -242,7 +240,7 @@ tt_err tt_h5_texts(tt_h5 *f, tt_arena *a, int *n, char ***name)
 {
     texts w = {.a = a, .name = TT_NEW(a, char *, 64)};
     if (H5Literate(f->file, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_root, &w) < 0)
-        return tt_h5_fail(TT_EFILE, f->path, "its table of contents cannot be read");
+        return tt_h5_fail(f, TT_EFILE, "its table of contents cannot be read");
     *n = w.n;
     *name = w.name;
     return TT_OK;

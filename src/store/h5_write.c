@@ -1,5 +1,4 @@
-/* Makes the structure of a checkpoint file. Errors of single calls are collected in one flag: the first one leaves its line on
- * HDF5's error stack only if nothing is called after it, so every step looks at the flag. */
+/* Makes the structure of a checkpoint file. Every step looks at the flag of the one before. */
 #include "h5.h"
 #include "hash.h"
 
@@ -33,12 +32,12 @@ static bool put_tag(hid_t obj, const char hex[33])
     return good;
 }
 
-static bool put_text(hid_t file, hid_t links, hid_t make, const char *name, const char *text)
+static bool put_text(hid_t file, hid_t make, const char *name, const char *text)
 {
     char hex[33];
     tt_bytes_hash(text, strlen(text), hex);
     hid_t t = string_type(strlen(text) + 1), s = H5Screate(H5S_SCALAR);
-    hid_t d = H5Dcreate2(file, name, t, s, links, make, H5P_DEFAULT);
+    hid_t d = H5Dcreate2(file, name, t, s, H5P_DEFAULT, make, H5P_DEFAULT);
     bool good = d >= 0 && H5Dwrite(d, t, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0 && put_tag(d, hex);
     if (d >= 0) good &= H5Dclose(d) >= 0;
     H5Sclose(s);
@@ -51,14 +50,35 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const tt_ckattr *const *)a)->name, (*(const tt_ckattr *const *)b)->name);
 }
 
+/* Without times, here as on all objects: the same state gives the same bytes. */
+static hid_t make_group(hid_t file, const char *path)
+{
+    hid_t p = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pset_obj_track_times(p, false);
+    hid_t g = H5Gcreate2(file, path, H5P_DEFAULT, p, H5P_DEFAULT);
+    H5Pclose(p);
+    return g;
+}
+
+/* The groups on the way to path, as far as they are not there. */
+static bool make_parents(hid_t file, const char *path)
+{
+    char part[256];
+    bool good = true;
+    for (const char *s = strchr(path + 1, '/'); s && good; s = strchr(s + 1, '/')) {
+        snprintf(part, sizeof part, "%.*s", (int)(s - path), path);
+        if (H5Lexists(file, part, H5P_DEFAULT) > 0) continue;
+        hid_t g = make_group(file, part);
+        good = g >= 0 && H5Gclose(g) >= 0;
+    }
+    return good;
+}
+
 static bool put_state(hid_t file, const tt_ckpt *c)
 {
     const tt_ckattr *order[64];
     assert(c->nattr <= 64);
-    hid_t p = H5Pcreate(H5P_GROUP_CREATE);
-    H5Pset_obj_track_times(p, false);
-    hid_t g = H5Gcreate2(file, "/state", H5P_DEFAULT, p, H5P_DEFAULT);
-    H5Pclose(p);
+    hid_t g = make_group(file, "/state");
     bool good = g >= 0;
     for (int i = 0; i < c->nattr && good; i++) {
         const tt_ckattr *v = order[i] = &c->attr[i];
@@ -76,13 +96,13 @@ static bool put_state(hid_t file, const tt_ckpt *c)
 }
 
 /* Contiguous, placed at once, never filled: its bytes are written by the ranks. */
-static bool put_array(hid_t file, hid_t links, hid_t make, const tt_ckarray *a, tt_ckrow *row)
+static bool put_array(hid_t file, hid_t make, const tt_ckarray *a, tt_ckrow *row)
 {
     static const char zero[TT_HEX] = "00000000000000000000000000000000";
     hsize_t dims[4];
     for (int i = 0; i < a->ndim; i++) dims[i] = (hsize_t)a->shape[i];
     hid_t s = a->ndim > 0 ? H5Screate_simple(a->ndim, dims, NULL) : H5Screate(H5S_SCALAR);
-    hid_t d = H5Dcreate2(file, a->path, H5T_IEEE_F32LE, s, links, make, H5P_DEFAULT);
+    hid_t d = H5Dcreate2(file, a->path, H5T_IEEE_F32LE, s, H5P_DEFAULT, make, H5P_DEFAULT);
     bool good = d >= 0 && put_tag(d, zero);
     if (good && a->n > 0) {
         haddr_t at = H5Dget_offset(d);
@@ -96,53 +116,63 @@ static bool put_array(hid_t file, hid_t links, hid_t make, const tt_ckarray *a, 
 
 static bool put_all(hid_t file, const tt_ckpt *c, tt_ckrow *row)
 {
-    hid_t links = H5Pcreate(H5P_LINK_CREATE), make = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_create_intermediate_group(links, 1);
-    H5Pset_obj_track_times(make, false); /* the same state gives the same bytes */
+    hid_t make = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(make, false);
     H5Pset_layout(make, H5D_CONTIGUOUS);
     H5Pset_alloc_time(make, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(make, H5D_FILL_TIME_NEVER);
     int64_t format = TT_CKFORMAT;
     bool good = put_attr(file, "format", H5T_STD_I64LE, H5T_NATIVE_INT64, &format) && put_state(file, c);
     for (int i = 0; i < c->ntext && good; i++)
-        if (c->text[i].text) good = put_text(file, links, make, c->text[i].name, c->text[i].text);
-    for (int i = 0; i < c->narray && good; i++) good = put_array(file, links, make, &c->array[i], &row[i]);
+        if (c->text[i].text) good = put_text(file, make, c->text[i].name, c->text[i].text);
+    for (int i = 0; i < c->narray && good; i++)
+        good = make_parents(file, c->array[i].path) && put_array(file, make, &c->array[i], &row[i]);
     H5Pclose(make);
-    H5Pclose(links);
     return good;
+}
+
+/* Closing flushes, so it may fail too. */
+static tt_err finish(tt_h5 *f, bool good)
+{
+    if (f->file >= 0) good &= H5Fclose(f->file) >= 0;
+    f->file = -1;
+    tt_err e = good ? TT_OK : tt_h5_fail(f, TT_ERUN, "cannot be written");
+    tt_h5_close(f);
+    return e;
 }
 
 tt_err tt_h5_create(const char *path, const tt_ckpt *c, tt_ckrow *row)
 {
+    tt_h5 f;
+    tt_h5_listen(&f, path);
     hid_t access = tt_h5_access(), make = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(make, false);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, make, access);
+    f.file = H5Fcreate(path, H5F_ACC_TRUNC, make, access);
     H5Pclose(make);
-    tt_err e = TT_OK;
-    if (file < 0 || !put_all(file, c, row)) e = tt_h5_fail(TT_ERUN, path, "cannot be written");
-    if (file >= 0 && H5Fclose(file) < 0 && e == TT_OK) e = tt_h5_fail(TT_ERUN, path, "cannot be written");
     H5Pclose(access);
-    return e;
+    return finish(&f, f.file >= 0 && put_all(f.file, c, row));
 }
 
 static bool set_tag(hid_t file, const tt_ckrow *row)
 {
     hid_t t = string_type(TT_HEX);
-    hid_t a = H5Aopen_by_name(file, row->path, "xxh3", H5P_DEFAULT, H5P_DEFAULT);
+    hid_t d = H5Dopen2(file, row->path, H5P_DEFAULT);
+    hid_t a = d >= 0 ? H5Aopen(d, "xxh3", H5P_DEFAULT) : -1;
     bool good = a >= 0 && H5Awrite(a, t, row->hash) >= 0;
     if (a >= 0) good &= H5Aclose(a) >= 0;
+    if (d >= 0) good &= H5Dclose(d) >= 0;
     H5Tclose(t);
     return good;
 }
 
 tt_err tt_h5_seal(const char *path, int n, const tt_ckrow *row)
 {
+    tt_h5 f;
+    tt_h5_listen(&f, path);
     hid_t access = tt_h5_access();
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
-    bool good = file >= 0;
-    for (int i = 0; i < n && good; i++) good = set_tag(file, &row[i]);
-    tt_err e = good ? TT_OK : tt_h5_fail(TT_ERUN, path, "checksums cannot be written");
-    if (file >= 0 && H5Fclose(file) < 0 && e == TT_OK) e = tt_h5_fail(TT_ERUN, path, "checksums cannot be written");
+    f.file = H5Fopen(path, H5F_ACC_RDWR, access);
     H5Pclose(access);
-    return e;
+    bool good = f.file >= 0;
+    for (int i = 0; i < n && good; i++) good = set_tag(f.file, &row[i]);
+    return finish(&f, good);
 }
