@@ -25,7 +25,7 @@ tt_err tt_model_new(const char *config_json_path, tt_model **out);
 tt_err tt_model_parse(const char *json, size_t size, const char *name, tt_model **out);
 /* Local. Weights of a Hugging Face folder into the model; also the hub's aliases of tied weights. */
 tt_err tt_model_load(tt_model *m, const char *dir);
-/* Local. config + weights of a Hugging Face folder, or of a checkpoint (path ends in .h5). */
+/* Local. config + weights of a Hugging Face folder, or of a checkpoint: the file, or the newest in a run's folder. */
 tt_err tt_model_open(const char *path, tt_model **out);
 /* Collective. Rank 0 reads, the weights are broadcast. */
 tt_err tt_model_open_all(const tt_mesh *m, const char *path, tt_model **out);

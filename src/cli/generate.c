@@ -7,7 +7,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { GROUP = 16 }; /* prompts that are decoded at once */
@@ -18,8 +17,9 @@ typedef struct opts {
 } opts;
 
 static const tt_keyrow rows[] = {
-    {"model", TT_KTEXT, offsetof(opts, model), NULL, NULL, "Hugging Face folder, or a checkpoint (.h5)"},
-    {"tokenizer", TT_KTEXT, offsetof(opts, tokenizer), NULL, NULL, "folder with spiece.model; default: the model's"},
+    {"model", TT_KTEXT, offsetof(opts, model), NULL, NULL, "Hugging Face folder, checkpoint (.h5) or run folder"},
+    {"tokenizer", TT_KTEXT, offsetof(opts, tokenizer), NULL, NULL,
+     "folder with spiece.model; default: the model's, or its job's"},
     {"in", TT_KTEXT, offsetof(opts, in), NULL, NULL,
      "JSONL with text or source in each line; default: prompt=TEXT, else a prompt per line of stdin"},
     {"max_new_tokens", TT_KINT, offsetof(opts, max_new), "64", "1..65536", "length limit of an answer, tokens"},
@@ -168,12 +168,32 @@ static tt_err each_prompt(session *s, const tt_args *args)
 }
 
 /* ---- the verb --------------------------------------------------------------------------------------------------*/
+/* A run's tokenizer by its job: tokenizer.path, else model.path. NULL: unknown. In a. */
+static const char *job_tokenizer(const char *checkpoint, tt_arena *a)
+{
+    char *text = NULL;
+    tt_yaml *job;
+    if (tt_ckpt_text(checkpoint, "job", a, &text) != TT_OK || !text ||
+        tt_yaml_parse(a, "job", text, strlen(text), &job) != TT_OK) {
+        tt_fail_clear();
+        return NULL;
+    }
+    const tt_yaml *dir = tt_yaml_get(tt_yaml_get(job, "tokenizer"), "path");
+    if (!dir || !dir->text || !*dir->text) dir = tt_yaml_get(tt_yaml_get(job, "model"), "path");
+    return dir && dir->text && *dir->text ? dir->text : NULL;
+}
+
+static const char *tokenizer_folder(const opts *o, tt_arena *a)
+{
+    if (o->tokenizer) return o->tokenizer;
+    const char *checkpoint = tt_exists(tt_sprintf(a, "%s/config.json", o->model)) ? NULL : tt_ckpt_find(o->model, a);
+    return checkpoint ? job_tokenizer(checkpoint, a) : o->model;
+}
+
 static tt_err open_tokenizer(session *s)
 {
-    const char *dir = s->o->tokenizer ? s->o->tokenizer : s->o->model;
-    struct stat st;
-    if (!s->o->tokenizer && (stat(dir, &st) || !S_ISDIR(st.st_mode)))
-        return tt_fail(TT_EJOB, "generate: a checkpoint holds no tokenizer; say tokenizer=DIR");
+    const char *dir = tokenizer_folder(s->o, s->a);
+    if (!dir) return tt_fail(TT_EJOB, "generate: the checkpoint does not name a tokenizer; say tokenizer=DIR");
     TT_TRY(tt_tok_open(dir, &s->tok));
     int64_t V = tt_model_cfg(s->m)->V;
     if (tt_tok_size(s->tok) <= V) return TT_OK;

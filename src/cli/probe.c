@@ -12,7 +12,7 @@ typedef struct opts {
 } opts;
 
 static const tt_keyrow rows[] = {
-    {"model", TT_KTEXT, offsetof(opts, model), NULL, NULL, "Hugging Face folder, or a checkpoint (.h5)"},
+    {"model", TT_KTEXT, offsetof(opts, model), NULL, NULL, "Hugging Face folder, checkpoint (.h5) or run folder"},
     {"batch", TT_KTEXT, offsetof(opts, batch), NULL, NULL,
      "safetensors with input_ids, attention_mask, labels (-100: no loss) or decoder_input_ids"},
     {"out", TT_KTEXT, offsetof(opts, out), NULL, NULL, "safetensors to write"},

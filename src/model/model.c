@@ -189,7 +189,9 @@ static tt_err open_folder(const char *dir, tt_model **out)
     size_t size;
     snprintf(path, sizeof path, "%s/config.json", dir);
     if (tt_exists(dir) && !tt_exists(path))
-        return tt_fail(TT_EFILE, "%s: has no config.json; a Hugging Face folder or a checkpoint (.h5) is needed", dir);
+        return tt_fail(TT_EFILE, "%s: is neither a Hugging Face folder (no config.json) nor a run with checkpoints",
+                       dir);
+    if (!tt_exists(dir)) return tt_fail(TT_EFILE, "%s: no such model folder or checkpoint", dir);
     TT_TRY(tt_model_new(path, out));
     TT_TRY(tt_model_load(*out, dir));
     snprintf(path, sizeof path, "%s/generation_config.json", dir);
@@ -197,11 +199,23 @@ static tt_err open_folder(const char *dir, tt_model **out)
     return TT_OK;
 }
 
+/* A folder with a config.json is Hugging Face's; otherwise a checkpoint, or a folder of checkpoints. */
+static tt_err open_any(const char *path, tt_model **out)
+{
+    char config[PATH_MAX];
+    snprintf(config, sizeof config, "%s/config.json", path);
+    if (tt_exists(config)) return open_folder(path, out);
+    tt_arena *a = tt_arena_new(0);
+    const char *file = tt_ckpt_find(path, a);
+    tt_err e = file ? open_checkpoint(file, out) : open_folder(path, out);
+    tt_arena_free(a);
+    return e;
+}
+
 tt_err tt_model_open(const char *path, tt_model **out)
 {
-    size_t n = strlen(path);
     *out = NULL;
-    tt_err e = n > 3 && !strcmp(path + n - 3, ".h5") ? open_checkpoint(path, out) : open_folder(path, out);
+    tt_err e = open_any(path, out);
     if (e != TT_OK) {
         tt_model_free(*out);
         *out = NULL;

@@ -169,7 +169,7 @@ static void check_broken(const tt_model *m, const char *dir)
     check_refused(dir, "model.safetensors");
     snprintf(path, sizeof path, "%s/config.json", dir);
     unlink(path);
-    check_refused(dir, "has no config.json");
+    check_refused(dir, "no config.json");
     check_refused("/nonexistent/model", "/nonexistent/model");
 }
 
