@@ -89,6 +89,13 @@ static void check_dropout(world *w)
 {
     double a = loss(w, 0, B, false, 0.3f), b = loss(w, 0, B, false, 0.3f), none = loss(w, 0, B, false, 0);
     ok(a == b && a != none, "dropout: the same loss for the same key, another without");
+    tt_arena_reset(w->a);
+    tt_grain g = grain(w, 0, B);
+    tt_tape t;
+    tt_tape_begin(&t, w->a, w->k, false, 0.3f, 9);
+    tt_t5_decode(&t, w->m, &g, tt_t5_encode(&t, w->m, &g));
+    /* Per stack: embedding, final norm. Per sublayer: its result, and the probabilities or the inside of FF. */
+    ok(t.uses == 2 + 2 * 4 + 2 + 3 * 6, "dropout in %d places", (int)t.uses);
 }
 
 static void check_frozen(world *w)
