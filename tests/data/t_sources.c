@@ -257,6 +257,19 @@ static void lists(place *p)
     tt_sets_free(s);
 }
 
+/* The made-up collection is read as it is written. */
+static void collection(place *p)
+{
+    tt_synth_opts o = {.datasets = 40, .categories = 11, .rows = 30, .eval_rows = 5, .seed = 3};
+    tt_job *job;
+    if (p->m->rank == 0 && tt_synth(tt_sprintf(p->a, "%s/synth", p->dir), &o)) abort();
+    tt_barrier(p->m);
+    tt_sets *s = sets_of(p, "data:\n  train:\n    - list: synth/train.yaml\n", &job);
+    ok(s && s->n == 40 && s->rows == 40 * 30 && !s->quarantined, "a made-up collection: %lld rows of 40 data sets %s",
+       s ? (long long)s->rows : 0, tt_fail_text());
+    tt_sets_free(s);
+}
+
 static void splits(place *p)
 {
     static char text[400000], more[800000];
@@ -311,6 +324,7 @@ int main(int argc, char **argv)
     bad_rows(&p);
     bad_entries(&p);
     lists(&p);
+    collection(&p);
     splits(&p);
     place_free(&p);
     int rc = tap_done();
