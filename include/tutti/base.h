@@ -51,7 +51,7 @@ void tt_log(const char *fmt, ...) TT_PRINTF(1, 2);
 void tt_warn_once(const char *key, const char *fmt, ...) TT_PRINTF(2, 3); /* once per key and process */
 /* One line that stays below the others on a terminal and is redrawn in place; "" removes it. Nothing when stderr is no terminal. */
 void tt_log_status(const char *fmt, ...) TT_PRINTF(1, 2);
-void tt_log_quiet(bool quiet);                                            /* file only */
+void tt_log_quiet(bool quiet); /* file only */
 
 /* A bug of ours: prints host, rank, file:line and calls the hook (comm sets it to MPI_Abort), then abort(). */
 #define TT_BUG(...) tt_bug(__FILE__, __LINE__, __VA_ARGS__)

@@ -20,7 +20,7 @@ void tt_ids_fini(tt_ids *v);
 tt_err tt_tok_open(const char *dir, tt_tok **out);
 void tt_tok_close(tt_tok *t);
 int tt_tok_size(const tt_tok *t); /* pieces + sentinels; a model's vocabulary must be at least this */
-int tt_tok_pad(const tt_tok *t); /* -1 if the model has none, so too tt_tok_eos */
+int tt_tok_pad(const tt_tok *t);  /* -1 if the model has none, so too tt_tok_eos */
 int tt_tok_eos(const tt_tok *t);
 int tt_tok_unk(const tt_tok *t);
 int tt_tok_sentinel(const tt_tok *t, int k); /* -1: no such sentinel */

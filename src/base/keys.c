@@ -156,7 +156,7 @@ static const char *suggest(const tt_keyrow *rows, const char *name)
 {
     const char *words[MAX_KEYS], *tails[MAX_KEYS];
     int n = 0;
-    for (; rows[n].name && n < MAX_KEYS; n++) {
+    for (; n < MAX_KEYS && rows[n].name; n++) {
         words[n] = rows[n].name;
         tails[n] = last_word(rows[n].name);
     }

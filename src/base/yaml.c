@@ -202,7 +202,8 @@ static tt_yaml *command_value(tt_arena *a, const char *value)
     if (tt_yaml_parse(a, "command line", value, strlen(value), &y) == TT_OK && *value) return y;
     if (!failed_before) tt_fail_clear();
     y = TT_ZNEW(a, tt_yaml, 1);
-    *y = (tt_yaml){.kind = TT_SCALAR, .text = tt_strdup(a, value), .quoted = *value != 0, .file = "command line", .line = 0};
+    *y = (tt_yaml){
+        .kind = TT_SCALAR, .text = tt_strdup(a, value), .quoted = *value != 0, .file = "command line", .line = 0};
     return y;
 }
 

@@ -70,8 +70,9 @@ int main(int argc, char **argv)
     if (!strcmp(name, "--version")) return printf("tutti " TT_VERSION "\n") < 0;
     const tt_verb *v = find_verb(name);
     if (!v) {
-        fprintf(stderr, "tutti: %s\n", (unknown_verb(name), tt_fail_text()));
-        return TT_EJOB;
+        tt_err e = unknown_verb(name);
+        fprintf(stderr, "tutti: %s\n", tt_fail_text());
+        return e;
     }
     tt_args args = split_args(argc > 2 ? argc - 2 : 0, argv + 2);
     tt_err e = TT_OK;
