@@ -24,8 +24,8 @@ _Noreturn void tt_mesh_abort(void);
 
 /* Collective. The one way an error of one rank becomes an error of all: returns TT_OK if every rank passes TT_OK; otherwise
  * every rank returns the code of the first failing rank, and every rank's tt_fail_text becomes that rank's text with
- * "(first on rank 2; 2 of 4 ranks failed)" appended when size > 1. The caller that ends the run prints it (rank 0, once).
- * Agreeing again on an agreed failure changes nothing, so functions that agree may be nested. */
+ * "(first on rank 2; 2 of 4 ranks failed)" appended, unless all failed: a wrong job file needs no rank. The caller that ends
+ * the run prints it (rank 0, once). Agreeing again on an agreed failure changes nothing, so functions that agree may be nested. */
 tt_err tt_agree(const tt_mesh *m, tt_err local);
 
 /* Collective, blocking, any count. */

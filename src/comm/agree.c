@@ -35,7 +35,7 @@ tt_err tt_agree(const tt_mesh *m, tt_err local)
     char text[TEXT] = "";
     share_text(m, local, (int)-first, &code, text);
     tt_fail_clear();
-    if (m->size == 1 || ends_with(text, " ranks failed)")) return tt_fail((tt_err)code, "%s", text);
+    if (failed == m->size || ends_with(text, " ranks failed)")) return tt_fail((tt_err)code, "%s", text);
     return tt_fail((tt_err)code, "%s (first on rank %d; %d of %d ranks failed)", text, (int)-first, (int)failed,
                    m->size);
 }

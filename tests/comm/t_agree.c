@@ -17,6 +17,9 @@ static void t_one_rank(const tt_mesh *m)
     e = tt_agree(m, e);
     ok(e == TT_EDATA && !strcmp(tt_fail_text(), want), "agreeing again changes nothing");
     tt_fail_clear();
+    e = tt_agree(m, tt_fail(TT_EJOB, "wrong key"));
+    ok(e == TT_EJOB && !strcmp(tt_fail_text(), "wrong key"), "what fails on all ranks alike names none of them");
+    tt_fail_clear();
 }
 
 static void t_several(const tt_mesh *m)
