@@ -41,7 +41,8 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  *     train:
  *       - boolq.jsonl              # a path alone
  *       - name: dialogsum          # default: the file's stem
- *         path: dialogsum/dialogsum.train.jsonl.gz   # under data.root unless absolute; a glob gives one data set per file
+ *         path: dialogsum/dialogsum.train.jsonl.gz   # under data.root unless absolute; a glob gives one data set per file,
+ *                                  # called after it (and its folder, where files of several have one name)
  *         format: dialogsum        # below; default: by the file's ending
  *         fields: {source: article, target: abstract}   # column: its name in the file; a.0.b walks into JSON
  *         columns: [source, target]   # a TSV or CSV without header line

@@ -206,12 +206,36 @@ static bool listed(const char *text, const char *name)
     return false;
 }
 
+/* "glue/rte/train.jsonl" -> "rte.train": for files of a glob whose stems alone are not different. */
+static const char *longer_name(const reader *r, const char *path, const char *own)
+{
+    const char *slash = strrchr(path, '/'), *from = slash;
+    while (from && from > path && from[-1] != '/') from--;
+    return slash && slash > from ? tt_sprintf(r->a, "%.*s.%s", (int)(slash - from), from, own) : own;
+}
+
+static void name_matches(const reader *r, const glob_t *g, const char **name)
+{
+    const char **own = TT_NEW(r->a, const char *, g->gl_pathc);
+    for (size_t i = 0; i < g->gl_pathc; i++) own[i] = stem(r, g->gl_pathv[i]);
+    for (size_t i = 0; i < g->gl_pathc; i++) {
+        bool twice = false;
+        for (size_t k = 0; k < g->gl_pathc && !twice; k++) twice = k != i && !strcmp(own[i], own[k]);
+        name[i] = twice ? longer_name(r, g->gl_pathv[i], own[i]) : own[i];
+    }
+}
+
 static tt_err add_matches(reader *r, const entry *e, const tt_spec *shared, const glob_t *g, const char *only)
 {
     int before = r->out->n;
-    for (size_t i = 0; i < g->gl_pathc; i++)
-        if (!only || listed(only, stem(r, g->gl_pathv[i])))
-            TT_TRY(add_file(r, shared, tt_strdup(r->a, g->gl_pathv[i])));
+    const char **name = TT_NEW(r->a, const char *, g->gl_pathc);
+    name_matches(r, g, name);
+    for (size_t i = 0; i < g->gl_pathc; i++) {
+        if (only && !listed(only, stem(r, g->gl_pathv[i]))) continue;
+        tt_spec s = *shared;
+        s.name = name[i];
+        TT_TRY(add_file(r, &s, tt_strdup(r->a, g->gl_pathv[i])));
+    }
     if (r->out->n > before) return TT_OK;
     return tt_fail(TT_EDATA, "%s:%d: %s: %s names none of the %zu files of %s", shared->at->file, shared->at->line,
                    r->what, e->only, g->gl_pathc, e->path);

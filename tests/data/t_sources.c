@@ -253,6 +253,15 @@ static void lists(place *p)
     ok(!strcmp(i->name, "i") && i->cap == 1 && !strcmp(i->format, "flan"), "a cap above the rows is the rows");
     ok(s->rows == 5, "%lld rows in all", (long long)s->rows);
     tt_sets_free(s);
+    char *sub2 = tt_sprintf(p->a, "%s/sub2", p->dir);
+    if (p->m->rank == 0 && tt_mkdirs(sub2)) abort();
+    tt_barrier(p->m);
+    PUT(p, "sub2/x.jsonl", "{\"source\": \"a\", \"target\": \"b\"}\n");
+    s = sets_of(p, "data:\n  train:\n    - {path: 'sub*/x.jsonl'}\n", &job);
+    ok(s && s->n == 2 && !strcmp(tt_set_info(s->set[0])->name, "sub.x") &&
+           !strcmp(tt_set_info(s->set[1])->name, "sub2.x"),
+       "files of one name in a glob take their folder's, too");
+    tt_sets_free(s);
     ok(tt_sets_read(p->m, job, NULL, "data.test", NULL, &s) == TT_OK && s->n == 0, "no list: an empty collection");
     tt_sets_free(s);
 }
