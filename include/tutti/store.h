@@ -133,10 +133,13 @@ tt_err tt_ckpt_read(const tt_mesh *m, const char *path, tt_arena *a, tt_ckpt *c)
 const char *tt_ckpt_find(const char *path, tt_arena *a);
 /* Local (serial HDF5). Table of contents on out, then "weights <hash>" as the last line. Checks all checksums. */
 tt_err tt_ckpt_inspect(const char *path, FILE *out);
-/* Local. The same for a Hugging Face folder; its hash is over the tensors as they are stored, as fp32. */
-tt_err tt_hf_inspect(const char *dir, FILE *out);
+/* Local. The same for a Hugging Face folder. The hash is that of pars, which the caller has loaded from it; pars NULL (a model that is
+ * not built in): of the tensors as they are stored, as fp32. */
+tt_err tt_hf_inspect(const char *dir, const tt_pars *pars, FILE *out);
 /* Local. Loads only /weights/... into pars (eval, export, generate); TT_EFILE as tt_ckpt_read. */
 tt_err tt_ckpt_weights(const char *path, tt_pars *pars);
+/* Local. The weights of pars as whole arrays "/weights/<name>"[pars->n], in a. */
+tt_ckarray *tt_ckpt_arrays(const tt_pars *pars, tt_arena *a);
 /* Local. One text by name, in a; NULL if the file has none of that name. */
 tt_err tt_ckpt_text(const char *path, const char *name, tt_arena *a, char **text);
 

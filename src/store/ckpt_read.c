@@ -224,17 +224,22 @@ tt_err tt_ckpt_read(const tt_mesh *m, const char *path, tt_arena *a, tt_ckpt *c)
 }
 
 /* ---- local readers -----------------------------------------------------------------------------------------------------------*/
+tt_ckarray *tt_ckpt_arrays(const tt_pars *pars, tt_arena *a)
+{
+    tt_ckarray *array = TT_ZNEW(a, tt_ckarray, pars->n + 1);
+    for (int i = 0; i < pars->n; i++) {
+        const tt_par *p = &pars->p[i];
+        array[i] = (tt_ckarray){.ndim = p->ndim, .n = p->n, .hi = p->n, .x = p->w};
+        snprintf(array[i].path, sizeof array[i].path, "/weights/%s", p->name);
+        memcpy(array[i].shape, p->shape, sizeof array[i].shape);
+    }
+    return array;
+}
+
 tt_err tt_ckpt_weights(const char *path, tt_pars *pars)
 {
     tt_arena *a = tt_arena_new(1 << 16);
-    tt_ckpt c = {.narray = pars->n, .array = TT_ZNEW(a, tt_ckarray, pars->n)};
-    for (int i = 0; i < pars->n; i++) {
-        const tt_par *p = &pars->p[i];
-        tt_ckarray *v = &c.array[i];
-        *v = (tt_ckarray){.ndim = p->ndim, .n = p->n, .hi = p->n, .x = p->w};
-        snprintf(v->path, sizeof v->path, "/weights/%s", p->name);
-        memcpy(v->shape, p->shape, sizeof v->shape);
-    }
+    tt_ckpt c = {.narray = pars->n, .array = tt_ckpt_arrays(pars, a)};
     tt_err e = tt_ckpt_read(NULL, path, a, &c);
     tt_arena_free(a);
     return e;

@@ -123,6 +123,17 @@ tt_err tt_ckpt_inspect(const char *path, FILE *out)
 }
 
 /* ---- Hugging Face folders -------------------------------------------------------------------------------------------------*/
+static void put_stored(FILE *out, const tt_sten *t)
+{
+    put_line(out, t->name, t->ndim, t->shape, tt_dtype_name(t->dtype), t->n * (int64_t)tt_dtype_size(t->dtype), "-");
+}
+
+static tt_err list_stored(const tt_hfset *s, FILE *out)
+{
+    for (int i = 0; i < s->n; i++) put_stored(out, s->t[i]);
+    return TT_OK;
+}
+
 static tt_err hash_stored(const tt_hfset *s, FILE *out, char hex[33])
 {
     tt_whash *h = tt_whash_new();
@@ -134,22 +145,22 @@ static tt_err hash_stored(const tt_hfset *s, FILE *out, char hex[33])
         tt_whash_tensor(h, t->name, t->ndim, t->shape);
         if (e == TT_OK) tt_whash_data(h, x, t->n);
         free(x);
-        put_line(out, t->name, t->ndim, t->shape, tt_dtype_name(t->dtype), t->n * (int64_t)tt_dtype_size(t->dtype),
-                 "-");
+        put_stored(out, t);
     }
     tt_whash_done(h, hex);
     return e;
 }
 
-tt_err tt_hf_inspect(const char *dir, FILE *out)
+tt_err tt_hf_inspect(const char *dir, const tt_pars *pars, FILE *out)
 {
     tt_hfset s;
     char hex[33];
     tt_err e = tt_hfset_open(&s, dir);
     if (e == TT_OK) {
-        fprintf(out, "folder %s, %d tensors in %d files\n", dir, s.n, s.nfile);
-        e = hash_stored(&s, out, hex);
+        fprintf(out, "folder %s, %d tensors in %d file%s\n", dir, s.n, s.nfile, s.nfile == 1 ? "" : "s");
+        e = pars ? list_stored(&s, out) : hash_stored(&s, out, hex);
     }
+    if (e == TT_OK && pars) tt_weights_hash(pars, hex);
     if (e == TT_OK) fprintf(out, "weights %s\n", hex);
     tt_hfset_close(&s);
     return e;

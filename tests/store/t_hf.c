@@ -224,7 +224,7 @@ static void test_golden(void)
        "bf16/model.safetensors: rounding included");
     FILE *null = fopen(path_of(dir, "toc"), "w+");
     char line[256] = "", want[64];
-    ok(tt_hf_inspect(shards, null) == TT_OK, "inspect: %s", tt_fail_text());
+    ok(tt_hf_inspect(shards, NULL, null) == TT_OK, "inspect: %s", tt_fail_text());
     rewind(null);
     while (fgets(line, sizeof line, null)) continue;
     snprintf(want, sizeof want, "weights %s\n", h);
