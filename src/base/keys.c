@@ -97,10 +97,17 @@ static const char *needs_text(const tt_keyrow *row, char *buf, size_t n)
     return buf;
 }
 
+/* Nothing, ~, [] or {}. */
+static bool is_empty(const tt_yaml *y)
+{
+    if (y->kind != TT_SCALAR) return y->n == 0;
+    return !y->quoted && (!*y->text || !strcmp(y->text, "~") || !strcmp(y->text, "null"));
+}
+
 static tt_err bind_one(const tt_yaml *y, const tt_keyrow *row, void *out, const char *prefix)
 {
     char *at = (char *)out + row->offset, needs[256];
-    if (row->type == TT_KTREE) return *(const tt_yaml **)at = y, TT_OK;
+    if (row->type == TT_KTREE) return *(const tt_yaml **)at = is_empty(y) ? NULL : y, TT_OK;
     needs_text(row, needs, sizeof needs);
     if (y->kind != TT_SCALAR) return bad(y, prefix, row, needs);
     bool good = true;

@@ -9,6 +9,7 @@
 static struct {
     int rank;
     bool quiet;
+    int terminal; /* 1 yes, -1 no, 0 not yet known */
     char status[256];
     FILE *file;
     int nseen, cap;
@@ -54,9 +55,30 @@ void tt_log(const char *fmt, ...)
     va_end(ap);
 }
 
+/* mpirun stands between its local ranks and the terminal: then its own stderr decides. */
+static bool launcher_on_terminal(void)
+{
+    char path[64], name[32] = "", to[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)getppid());
+    FILE *f = fopen(path, "r");
+    if (!f) return false;
+    bool named = fgets(name, sizeof name, f) != NULL;
+    fclose(f);
+    if (!named || (strncmp(name, "mpirun", 6) && strncmp(name, "mpiexec", 7) && strncmp(name, "orterun", 7)))
+        return false;
+    snprintf(path, sizeof path, "/proc/%d/fd/2", (int)getppid());
+    return readlink(path, to, sizeof to - 1) > 0 && (!strncmp(to, "/dev/pts/", 9) || !strncmp(to, "/dev/tty", 8));
+}
+
+static bool on_terminal(void)
+{
+    if (!lg.terminal) lg.terminal = isatty(STDERR_FILENO) || launcher_on_terminal() ? 1 : -1;
+    return lg.terminal > 0;
+}
+
 void tt_log_status(const char *fmt, ...)
 {
-    if (lg.rank != 0 || lg.quiet || !isatty(STDERR_FILENO)) return;
+    if (lg.rank != 0 || lg.quiet || !on_terminal()) return;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(lg.status, sizeof lg.status, fmt, ap);

@@ -73,8 +73,9 @@ static void say_data(const run *r, const char *what, const tt_sets *s)
 void report_start(run *r)
 {
     const tt_t5cfg *c = tt_model_cfg(r->model);
-    tt_log("tutti       %d rank%s, %lld grains a step, %s", r->m->size, r->m->size == 1 ? "" : "s",
-           (long long)r->job->train.grains, tt_blas_describe());
+    tt_log("tutti       %d rank%s, %lld grains a step", r->m->size, r->m->size == 1 ? "" : "s",
+           (long long)r->job->train.grains);
+    tt_log("blas        %s", tt_blas_describe());
     tt_log("model       %s: %.1f M parameters, width %lld, %lld + %lld layers, vocabulary %lld",
            r->job->model.path ? r->job->model.path : r->job->model.config, (double)tt_pars_count(r->pars, false) * 1e-6,
            (long long)c->D, (long long)c->L, (long long)c->Ld, (long long)c->V);
@@ -134,7 +135,7 @@ static void bar(const run *r)
                   (long long)total, (long long)(left / 3600), (long long)(left / 60 % 60), (long long)(left % 60));
 }
 
-static void header(const run *r)
+static void header(void)
 {
     tt_log("%9s %10s %10s %10s %10s %9s %7s %7s", "step", "loss", "lr", "grad norm", "tokens/s", "ms/step", "comm %",
            "GiB");
@@ -155,7 +156,6 @@ void report_step(run *r, const stepinfo *s)
 {
     bar(r);
     int64_t every = r->job->log.every > 0 ? r->job->log.every : 1;
-    bool first = r->log_step == 0 && r->metrics && r->step == 1;
     if (r->step % every != 0 && !run_done(r) && r->step != 1) return;
     tt_mark mark = tt_arena_mark(r->job_arena);
     tally *t = TT_NEW(r->job_arena, tally, r->train->n);
@@ -164,7 +164,7 @@ void report_step(run *r, const stepinfo *s)
     tt_allmax_i64(r->m, &rss, 1);
     double seconds = tt_now() - r->t_log, comm = r->comm / seconds, gib = (double)rss / 1073741824.0;
     int64_t steps = r->step - r->log_step;
-    if (first || (steps && (r->step / every - 1) % 20 == 0)) header(r);
+    if (r->lines++ % 20 == 0) header();
     tt_log("%9lld %10.4f %10.3g %10.3g %10.0f %9.0f %7.1f %7.2f%s", (long long)r->step, s->loss, s->lr, s->norm,
            (double)r->log_tokens / seconds, 1e3 * seconds / (double)(steps ? steps : 1), 100 * comm, gib,
            s->skipped ? "  not finite: skipped" : "");

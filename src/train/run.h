@@ -41,6 +41,7 @@ typedef struct run {
     double t_log, comm;
     int64_t log_step, log_tokens;
     int64_t bad_in_a_row;
+    int64_t lines; /* of steps, on the screen */
 } run;
 
 /* what one step did; the same on all ranks */
