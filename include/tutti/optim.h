@@ -14,8 +14,7 @@
 double tt_schedule(int kind, int64_t done, int64_t warmup, int64_t total, double min_ratio);
 
 /* ---- which grains, which blocks -----------------------------------------------------------------------------------*/
-/* Rank r owns grains [lo,hi): contiguous runs, sizes differ by at most one. */
-void tt_grain_range(int64_t grains, int rank, int size, int64_t *lo, int64_t *hi);
+/* Rank r owns the grains of tt_share(grains, r, size). */
 /* cut[size+1]: slab offsets at block boundaries (whole_tensors: at parameter boundaries), balanced by trained elements. */
 void tt_cuts(const tt_pars *pars, int size, bool whole_tensors, int64_t *cut);
 

@@ -3,12 +3,6 @@
 
 #include <stdlib.h>
 
-void tt_grain_range(int64_t grains, int rank, int size, int64_t *lo, int64_t *hi)
-{
-    *lo = grains * rank / size;
-    *hi = grains * (rank + 1) / size;
-}
-
 /* Elements before each possible cut: only trained ones count, unless none is trained. */
 typedef struct fence {
     int64_t at;    /* slab offset */

@@ -55,7 +55,7 @@ static void plan_nodes(tt_xsum *x)
     x->nnode = 0;
     for (int r = 0; r < size; r++) {
         int64_t lo, hi;
-        tt_grain_range(x->grains, r, size, &lo, &hi);
+        tt_share(x->grains, r, size, &lo, &hi);
         x->first[r] = x->nnode;
         x->nnode += tree_cover(x->grains, lo, hi, x->node + x->nnode);
     }
@@ -93,7 +93,7 @@ tt_xsum *tt_xsum_new(const tt_mesh *m, const tt_pars *pars, const int64_t *cut, 
 {
     tt_xsum *x = tt_malloc(sizeof *x);
     *x = (tt_xsum){.m = m, .pars = pars, .cut = cut, .k = k, .grains = grains, .exact = reduce == TT_REDUCE_EXACT};
-    tt_grain_range(grains, m->rank, m->size, &x->lo, &x->hi);
+    tt_share(grains, m->rank, m->size, &x->lo, &x->hi);
     x->slabs = tt_arena_new(0);
     plan_nodes(x);
     if (m->size > 1 && x->exact) plan_exchange(x);

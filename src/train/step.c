@@ -53,7 +53,7 @@ static double all_gradients(run *r, const tt_batch *b)
     tt_mark mark = tt_arena_mark(r->job_arena);
     double *loss = TT_ZNEW(r->job_arena, double, b->G);
     int64_t lo, hi;
-    tt_grain_range(b->G, r->m->rank, r->m->size, &lo, &hi);
+    tt_share(b->G, r->m->rank, r->m->size, &lo, &hi);
     tt_xsum_begin(r->xsum);
     for (int64_t i = lo; i < hi; i++) {
         loss[i] = grain_gradient(r, b, i);

@@ -47,7 +47,7 @@ static void t_grains(const tt_mesh *m, tt_pars *t, const int64_t *cut, int64_t g
     plain(t, grains, 0, width, want);
     const float *slice = want + cut[m->rank];
     size_t n = (size_t)(cut[m->rank + 1] - cut[m->rank]);
-    tt_grain_range(grains, m->rank, m->size, &lo, &hi);
+    tt_share(grains, m->rank, m->size, &lo, &hi);
 
     tt_xsum *x = tt_xsum_new(m, t, cut, grains, TT_REDUCE_EXACT, &tt_kern_ref);
     int64_t bad = 0;
@@ -71,7 +71,7 @@ static void t_scalar(const tt_mesh *m)
 {
     double v[7] = {0}, all[7] = {1e16, 1, -1e16, 3, 1e-3, 5e15, 7};
     int64_t lo, hi;
-    tt_grain_range(7, m->rank, m->size, &lo, &hi);
+    tt_share(7, m->rank, m->size, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) v[i] = all[i];
     double want = ((all[0] + all[1]) + (all[2] + all[3])) + ((all[4] + all[5]) + all[6]);
     ok(tt_xsum_scalar(m, 7, v) == want, "scalars in the order of the same tree");
@@ -101,7 +101,7 @@ static void t_cuts(const tt_pars *t)
 
     int64_t lo, hi, next = 0, bad = 0;
     for (int r = 0; r < 7; r++) {
-        tt_grain_range(17, r, 7, &lo, &hi);
+        tt_share(17, r, 7, &lo, &hi);
         bad += lo != next || hi - lo < 2 || hi - lo > 3;
         next = hi;
     }

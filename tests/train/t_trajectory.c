@@ -77,7 +77,7 @@ static double grain_loss(const tt_mesh *m, tt_model *model, const batch *b, tt_x
     tt_pars *pars = tt_model_pars(model);
     double loss[MAX_ROWS] = {0};
     int64_t lo, hi;
-    tt_grain_range(b->B, m->rank, m->size, &lo, &hi);
+    tt_share(b->B, m->rank, m->size, &lo, &hi);
     tt_xsum_begin(x);
     for (int64_t i = lo; i < hi; i++) {
         memset(pars->g, 0, sizeof(float) * (size_t)pars->size);
