@@ -17,6 +17,8 @@ const tt_verb tt_verbs[] = {
      "checkpoint to Hugging Face folder", false, tt_verb_export},
     {"synth", "synth out=FOLDER [key=value ...]", "write a made-up collection of instruction data sets", false,
      tt_verb_synth},
+    {"bench", "bench [peer=torch_t5.py] [json=FILE] [key=value ...]",
+     "time a training step of T5 1.1 small, kernel by kernel", true, tt_verb_bench},
     {"doctor", "doctor", "what this machine has, what is wrong with it and how to mend that", false, tt_verb_doctor},
     {"help", "help [verb]", "what tutti can do; help train: every key of a job", false, tt_verb_help},
     {0},
