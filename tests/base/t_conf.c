@@ -49,14 +49,69 @@ static void test_values(void)
     tt_slurp("build/t_conf.resolved.yaml", &a, &na);
     tt_slurp("build/t_conf.again.yaml", &b, &nb);
     ok(strlen(strchr(a, '\n')) > 500, "every key is there");
+    ok(!strchr(b, '\t') && strstr(b, "  threads: 1\n"), "what was a default is a given value when it is read back");
     free(a);
     free(b);
+}
+
+/* Every row of the table, as bytes: pointers and padding aside, the structs hold the same values. */
+static void test_round_trip(const char *what, const char *yaml)
+{
+    tt_job *j = job(yaml, 0, NULL), *k = NULL;
+    ok(j && tt_job_write(j, "build/t_conf.resolved.yaml") == TT_OK &&
+           tt_job_read(A, "build/t_conf.resolved.yaml", 0, NULL, &k) == TT_OK,
+       "%s: written and read %s", what, tt_fail_text());
+    if (!j || !k) return;
+    static const size_t size[] = {
+        [TT_KINT] = sizeof(int64_t), [TT_KREAL] = sizeof(double), [TT_KBOOL] = sizeof(bool), [TT_KENUM] = sizeof(int)};
+    for (const tt_keyrow *row = tt_job_keys; row->name; row++) {
+        const char *x = (const char *)j + row->offset, *y = (const char *)k + row->offset;
+        if (row->type == TT_KTREE) continue;
+        bool same = row->type == TT_KTEXT ? !strcmp(*(char *const *)x ? *(char *const *)x : "(none)",
+                                                    *(char *const *)y ? *(char *const *)y : "(none)")
+                                          : !memcmp(x, y, size[row->type]);
+        if (!same) ok(false, "%s: %s changes", what, row->name);
+    }
+}
+
+static void test_overrides(void)
+{
+    char *set[] = {"optim.adafactor.rule=hf", "optim.name=adafactor", "train.steps=2M"};
+    tt_job *j = job("optim:\n  lr: 0.5\n  adafactor: {rule: t5x, eps2: 0.25}\ntrain: {steps: 3}\n", 3, set);
+    ok(j && j->optim.adafactor.rule == TT_RULE_HF && j->optim.name == TT_OPT_ADAFACTOR && j->train.steps == 2000000,
+       "nested keys are overridden %s", tt_fail_text());
+    ok(j && j->optim.lr == 0.5 && j->optim.adafactor.eps2 == 0.25, "their neighbours keep what the file says");
+    char *none[] = {"train.steps"};
+    ok(!job("seed: 1\n", 1, none) && strstr(tt_fail_text(), "write key=value"), "no '=': %s", tt_fail_text());
+    j = job("data:\n  train: &a [x.jsonl, y.jsonl]\n  test: *a\n", 0, NULL);
+    ok(j && j->data.test && j->data.test->n == 2 && !strcmp(j->data.test->child[1]->text, "y.jsonl"), "an alias");
+}
+
+static void test_depth(void)
+{
+    char deep[2048] = "data: {train: ";
+    for (int i = 0; i < 200; i++) strcat(deep, "[");
+    for (int i = 0; i < 200; i++) strcat(deep, "]");
+    ok(!job(strcat(deep, "}\n"), 0, NULL) && strstr(tt_fail_text(), "nested deeper"), "depth: %s", tt_fail_text());
 }
 
 int main(void)
 {
     A = tt_arena_new(1 << 16);
     test_values();
+    test_round_trip("defaults", "seed: 7\n");
+    test_round_trip("texts that look like something else",
+                    "run: \"a: #b\"\nmodel: {path: \"no\"}\ndata: {root: '1'}\n");
+    test_round_trip("values far from the defaults",
+                    "train: {epochs: 0.1, objective: span, dropout: 0.123456789012345678}\n"
+                    "optim: {name: sgd, lr: 1e-7, nesterov: yes, eps: 3e-30}\nmesh: {reduce: mpi}\n");
+    test_overrides();
+    test_depth();
+    refused("eval: {limit: 99999999999999999999}\n", NULL,
+            "build/t_conf.yaml:1: eval.limit is '99999999999999999999'; it takes an integer in 0..");
+    refused("train: {dropout: 1}\n", NULL, "build/t_conf.yaml:1: train.dropout is '1'; it takes a number in -1..1)");
+    refused("train: {dropout: nan}\n", NULL,
+            "build/t_conf.yaml:1: train.dropout is 'nan'; it takes a number in -1..1)");
     refused("run: x\ntrain:\n  lrr: 1\n", NULL,
             "build/t_conf.yaml:3: no such key 'train.lrr'; did you mean 'optim.lr'?");
     refused("optim:\n  lrr: 1\n", NULL, "build/t_conf.yaml:2: no such key 'optim.lrr'; did you mean 'optim.lr'?");
