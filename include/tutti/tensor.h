@@ -15,7 +15,7 @@ typedef struct tt_par {
     int ndim;
     int64_t shape[4];
     int64_t n;  /* elements */
-    int64_t at; /* offset in the slabs, a multiple of TT_BLOCK-free alignment (16 floats) */
+    int64_t at; /* offset in the slabs, a multiple of 16 floats */
     tt_init init;
     double std;    /* for TT_INIT_NORMAL */
     bool norm;     /* scale of a norm layer (no decay in HF's grouping) */
@@ -40,7 +40,7 @@ typedef struct tt_pars {
 enum { TT_BLOCK = 65536 };
 
 void tt_pars_init(tt_pars *t);
-/* Adds a row; name is copied. Returns the row (pointers to rows stay valid only after tt_pars_seal). */
+/* Adds a row; name is copied. Returns its index (rows move until tt_pars_seal; pointers to them are good after it). */
 int tt_pars_add(tt_pars *t, const char *name, int ndim, const int64_t *shape, tt_init init, double std, bool norm);
 void tt_pars_seal(tt_pars *t);                /* lays out the slabs, allocates w (zero) */
 void tt_pars_grads(tt_pars *t);               /* allocates g (zero) */
