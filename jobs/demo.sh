@@ -47,7 +47,7 @@ $run/metrics.jsonl          every number, a line per report
 $run/eval-test.tsv          each task before and after
 $run/predictions-*.jsonl    each answer that was scored
 $run/checkpoints            HDF5: weights, optimizer, place in the data
-Ask it yourself:            $tutti generate model=$run 'What is 5 plus 6?'
-As a Hugging Face folder:   $tutti export $run runs/demo-t5
+Ask it yourself:            $tutti generate model=$run prompt='What is 5 plus 6?'
+As a Hugging Face folder:   $tutti export $run out=runs/demo-t5
 Then your own data:         README.md, "Your first fine-tune"
 END
