@@ -57,24 +57,42 @@ static int64_t newest(const char *dir)
     return step;
 }
 
+/* Under its own name a file is whole, whenever the writer died. */
+static int torn_files(const char *dir)
+{
+    char cmd[128], path[256];
+    int torn = 0;
+    FILE *null = fopen("/dev/null", "w");
+    snprintf(cmd, sizeof cmd, "ls %s/step-*.h5", dir);
+    FILE *list = popen(cmd, "r");
+    while (fgets(path, sizeof path, list)) {
+        path[strcspn(path, "\n")] = 0;
+        torn += tt_ckpt_inspect(path, null) != TT_OK;
+    }
+    pclose(list);
+    fclose(null);
+    return torn;
+}
+
 int main(void)
 {
     char dir[64] = "/tmp/tutti-kill-XXXXXX", cmd[128];
     if (!mkdtemp(dir)) return 1;
     tt_rkey key = tt_key(11, "kill", 0, 0, 0);
-    int64_t step = 0, said = -1, lost = 0, wrong = 0, torn = 0;
+    int64_t step = 0, said = -1, lost = 0, wrong = 0, broken = 0, torn = 0;
     for (int i = 0; i < 25; i++) {
         int64_t last = killed(dir, step, (long)tt_rand_below(key, (uint64_t)i, 200000));
         if (last >= 0) said = last;
         pid_t pid = fork(); /* HDF5 is not started in the parent, so that every child starts it afresh */
         if (pid == 0) {
             int64_t now = newest(dir);
-            _exit(now == -2 ? 2 : now < said ? 1 : 0);
+            _exit(now == -2 ? 2 : now < said ? 1 : torn_files(dir) ? 3 : 0);
         }
         int rc;
         waitpid(pid, &rc, 0);
         lost += WEXITSTATUS(rc) == 1 || !WIFEXITED(rc);
         wrong += WEXITSTATUS(rc) == 2;
+        broken += WEXITSTATUS(rc) == 3;
         char *tmp = tt_malloc(256);
         snprintf(tmp, 256, "%s/step-%08lld.h5.tmp", dir, (long long)said + 1);
         torn += access(tmp, F_OK) == 0;
@@ -83,6 +101,7 @@ int main(void)
     }
     ok(said > 0 && lost == 0, "25 kills, %lld steps committed: none is lost (%d)", (long long)said, (int)lost);
     ok(wrong == 0, "and the newest is right each time (%d)", (int)wrong);
+    ok(broken == 0, "and every file under its own name is whole (%d)", (int)broken);
     printf("# %d kills left a temporary behind\n", (int)torn);
     ok(tt_ckpt_prune(NULL, dir, 2, -1) == TT_OK && !access(dir, F_OK), "prune: %s", tt_fail_text());
     snprintf(cmd, sizeof cmd, "test -z \"$(ls %s | grep h5.tmp)\"", dir);

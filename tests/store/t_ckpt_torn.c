@@ -65,6 +65,13 @@ static void test_flipped(const tt_mesh *m, const char *dir)
     ok(used == right && used < tries / 2, "%d bytes changed: %d skipped, %d had no meaning", tries, tries - used, used);
 }
 
+/* HDF5 itself does not protect the bytes of a text. */
+static void test_text(const tt_mesh *m, const char *dir)
+{
+    const char *text = memmem(good, size, "run: x\nname", 11);
+    ok(text && try(m, dir, size, (size_t)(text - good) + 5, 1) == 1, "a changed letter in a text is seen");
+}
+
 /* A damaged number is named by read, which the loop calls without latest when a path is given. */
 static void test_read(const tt_mesh *m, const char *dir)
 {
@@ -103,6 +110,7 @@ int main(int argc, char **argv)
     if (tt_slurp(in(dir, "step-00000002.h5"), &good, &size) != TT_OK) return 1;
     test_cut_short(&m, dir);
     test_flipped(&m, dir);
+    test_text(&m, dir);
     test_read(&m, dir);
     test_all_bad(&m, dir);
     free(good);
