@@ -43,7 +43,6 @@ static double grain_gradient(run *r, const tt_batch *b, int64_t i)
     tt_loss loss;
     tt_t5_loss(&tape, r->model, g, row_weights(r, b, g), (float)r->job->train.label_smoothing,
                (float)r->job->train.z_loss, &loss);
-    tt_tape_back(&tape);
     count_grain(r, g, &loss);
     return loss.loss;
 }
