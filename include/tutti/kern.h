@@ -159,6 +159,8 @@ const tt_kern *tt_kern_get(void);
  * the program (once; before MPI_Init). TUTTI_BLAS=auto|env|<core type>: env keeps the environment's choice.
  * It also sets OPENBLAS_NUM_THREADS/OMP_NUM_THREADS to 1 unless the user has set them: one rank, one core, fixed bits. */
 void tt_blas_choose(char **argv);
+/* Threads of one rank's matrix products; the same number on every rank, or the bits differ. */
+void tt_blas_threads(int n);
 const char *tt_blas_describe(
     void); /* e.g. "OpenBLAS 0.3.21, SkylakeX kernels, 1 thread (chosen by CPU, the environment said Haswell)" */
 /* A few shapes against plain loops: TT_ERUN "OpenBLAS with X kernels computes wrong products on this CPU; set TUTTI_BLAS=Haswell". */

@@ -59,6 +59,8 @@ void tt_blas_choose(char **argv)
                  strerror(errno), core ? core : "");
 }
 
+void tt_blas_threads(int n) { openblas_set_num_threads(n); }
+
 const char *tt_blas_describe(void)
 {
     static _Thread_local char text[256];

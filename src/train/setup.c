@@ -83,6 +83,7 @@ tt_err run_open(run *r, const tt_mesh *m, const tt_job *job)
     r->step_arena = tt_arena_new(1 << 22);
     r->ckpt_dir = tt_sprintf(r->job_arena, "%s/checkpoints", job->run);
     TT_TRY(tt_agree(m, check_job(job)));
+    tt_blas_threads((int)job->mesh.threads);
     r->k = tt_kern_get();
     TT_TRY(tt_agree(m, r->k ? TT_OK : tt_fail_code()));
     TT_TRY(tt_agree(m, tt_blas_verify()));
