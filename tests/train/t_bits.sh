@@ -70,6 +70,17 @@ run 1 train "$W/job.yaml" run="$W/f1" train.steps=20 optim.name=adafactor optim.
 run 3 train "$W/job.yaml" run="$W/f3" train.steps=20 optim.name=adafactor optim.lr=0.01
 same "$(newest "$W/f1")" "$(newest "$W/f3")"
 ok $? "Adafactor: the same weights on 1 and 3 ranks"
+# Scores and answers, too.
+head -n 23 "$W/data/turn.jsonl" >"$W/data/test.jsonl"
+sed 's/^train:/  test:\n    - {name: test, path: test.jsonl, format: prompt_completion}\n&/' "$W/job.yaml" >"$W/scored.yaml"
+for ranks in 1 3; do
+    run $ranks train "$W/scored.yaml" run="$W/s$ranks" train.steps=10 eval.metrics="loss exact_match rouge" eval.max_new_tokens=12
+    ok $rc "evaluation on $ranks ranks"
+done
+cmp -s "$W/s1/eval-test.tsv" "$W/s3/eval-test.tsv" && cmp -s "$W/s1/predictions-test-10.jsonl" "$W/s3/predictions-test-10.jsonl" &&
+    [ "$(wc -l <"$W/s1/predictions-test-10.jsonl")" = 23 ]
+ok $? "the same scores and answers on 1 and 3 ranks"
+
 run 3 train "$W/job.yaml" run="$W/mpi" mesh.reduce=mpi
 ok $rc "reduce: mpi runs, too"
 done_testing
