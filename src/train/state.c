@@ -192,6 +192,7 @@ static tt_err load(run *r, const char *path)
 tt_err state_resume(run *r)
 {
     const char *path = NULL;
+    TT_TRY(tt_ckpt_claim(r->m, r->ckpt_dir)); /* from here on an earlier incarnation of this job can commit nothing */
     TT_TRY(tt_ckpt_latest(r->m, r->ckpt_dir, r->job_arena, &path));
     int how = r->job->train.resume;
     if (path && how == TT_RESUME_NEVER)
