@@ -358,7 +358,9 @@ static void formats(void)
         bad += isnan(x) ? (u & 0x7fff) <= 0x7f80 : back != u;
     }
     ok(bad == 0, "every half and bfloat16 survives float");
-    ok(!wrong_bits(0x3f808000, 0x3f80, 0x3c04) && !wrong_bits(0x3f818000, 0x3f82, 0x3c0c), "ties go to even");
+    ok(!wrong_bits(0x3f808000, 0x3f80, 0x3c04) && !wrong_bits(0x3f818000, 0x3f82, 0x3c0c),
+       "ties of bfloat16 go to even");
+    ok(!wrong_bits(0x3f801000, 0x3f80, 0x3c00) && !wrong_bits(0x3f803000, 0x3f80, 0x3c02), "ties of half go to even");
     ok(!wrong_bits(0x477fefff, 0x4780, 0x7bff) && !wrong_bits(0x477ff000, 0x4780, 0x7c00), "65520 overflows a half");
     ok(!wrong_bits(0x33000000, 0x3300, 0) && !wrong_bits(0x33000001, 0x3300, 1), "half of the least half goes to 0");
     ok(!wrong_bits(0x7fffffff, 0, 0) && !wrong_bits(0x7f800001, 0, 0), "NaN stays NaN");
