@@ -168,26 +168,19 @@ static tt_err each_prompt(session *s, const tt_args *args)
 }
 
 /* ---- the verb --------------------------------------------------------------------------------------------------*/
-/* A run's tokenizer by its job: tokenizer.path, else model.path. NULL: unknown. In a. */
-static const char *job_tokenizer(const char *checkpoint, tt_arena *a)
+/* The tokenizer that the checkpoint was trained with. NULL: unknown. In a. */
+static const char *own_tokenizer(const char *checkpoint, tt_arena *a)
 {
-    char *text = NULL;
-    tt_yaml *job;
-    if (tt_ckpt_text(checkpoint, "job", a, &text) != TT_OK || !text ||
-        tt_yaml_parse(a, "job", text, strlen(text), &job) != TT_OK) {
-        tt_fail_clear();
-        return NULL;
-    }
-    const tt_yaml *dir = tt_yaml_get(tt_yaml_get(job, "tokenizer"), "path");
-    if (!dir || !dir->text || !*dir->text) dir = tt_yaml_get(tt_yaml_get(job, "model"), "path");
-    return dir && dir->text && *dir->text ? dir->text : NULL;
+    char *path = NULL;
+    if (tt_ckpt_text(checkpoint, "tokenizer_path", a, &path) != TT_OK) tt_fail_clear();
+    return path && *path ? path : NULL;
 }
 
 static const char *tokenizer_folder(const opts *o, tt_arena *a)
 {
     if (o->tokenizer) return o->tokenizer;
     const char *checkpoint = tt_exists(tt_sprintf(a, "%s/config.json", o->model)) ? NULL : tt_ckpt_find(o->model, a);
-    return checkpoint ? job_tokenizer(checkpoint, a) : o->model;
+    return checkpoint ? own_tokenizer(checkpoint, a) : o->model;
 }
 
 static tt_err open_tokenizer(session *s)

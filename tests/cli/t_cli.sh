@@ -46,6 +46,13 @@ printf '{"source": "a", "target": "b"}\n' >"$dir/rows.jsonl"
 printf 'data: {train: [%s/rows.jsonl]}\n' "$dir" >"$dir/good.yaml"
 case_of "a model that is not there" 4 "$dir/none" "$t" train "$dir/good.yaml" model.path="$dir/none" run="$dir/run" \
     tokenizer.path=data/models/nano-t5 train.steps=1
+# The tokenizer goes along with a run, named or not, and with its export.
+nano=data/models/nano-t5
+case_of "a step from drawn weights" 0 "done: 1 steps" "$t" train "$dir/good.yaml" model.config=$nano/config.json \
+    tokenizer.path=$nano run="$dir/a" train.steps=1
+case_of "a run exports" 0 "weights " "$t" export "$dir/a" out="$dir/hf"
+case_of "a step from the export" 0 "done: 1 steps" "$t" train "$dir/good.yaml" model.path="$dir/hf" run="$dir/b" train.steps=1
+case_of "generate from a run that names no tokenizer" 0 "" "$t" generate model="$dir/b" prompt=x max_new_tokens=2
 case_of "inspect of nothing" 4 "$dir/none" "$t" inspect "$dir/none"
 case_of "generate without a model" 2 "model" "$t" generate prompt=x
 case_of "two ranks, one message" 2 "job.yaml:4: no such key" mpirun -q -n 2 "$t" train "$dir/job.yaml"
