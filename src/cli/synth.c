@@ -13,7 +13,7 @@ static const tt_keyrow keys[] = {
     {"datasets", TT_KINT, offsetof(options, s.datasets), "473", "1..", "data sets"},
     {"categories", TT_KINT, offsetof(options, s.categories), "146", "1..",
      "task categories, at most as many as data sets"},
-    {"rows", TT_KINT, offsetof(options, s.rows), "100", "1..", "training rows per data set"},
+    {"rows", TT_KINT, offsetof(options, s.rows), "400", "1..", "training rows per data set"},
     {"eval_rows", TT_KINT, offsetof(options, s.eval_rows), "4", "1..", "validation rows, and test rows, per data set"},
     {"seed", TT_KINT, offsetof(options, s.seed), "1", NULL, "another seed, other rows"},
     {0}};
