@@ -71,7 +71,7 @@ ok $? "the checkpoint is as it was"
 run 1 train "$W/job.yaml" run="$W/whole" train.steps=20
 no_room() { # what has happened, its exit code: the old checkpoint is there, no rubbish beside it
     [ "$2" = 1 ] && says "no room for the checkpoint" && [ "$(weights "$W/good/checkpoints/step-00000010.h5")" = "$first" ] &&
-        [ "$(ls "$W/good/checkpoints" | tr '\n' ' ')" = "latest step-00000010.h5 " ]
+        [ "$(ls "$W/good/checkpoints" | tr '\n' ' ')" = "latest owner step-00000010.h5 " ]
     ok $? "$1: said, exit code 1 (was $2), what was committed is as it was"
 }
 (
