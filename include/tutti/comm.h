@@ -1,5 +1,5 @@
-/* comm: the mesh of ranks, collectives with 64-bit counts, agreement on errors, signals.
- * The only layer that sees an int MPI count. All functions marked Collective are called by every rank of the mesh in the same order. */
+/* comm: the mesh of ranks, collectives with 64-bit counts, agreement on errors, signals. The only layer that sees an
+ * int MPI count. All functions marked Collective are called by every rank of the mesh in the same order. */
 #ifndef TUTTI_COMM_H
 #define TUTTI_COMM_H
 
@@ -13,19 +13,20 @@ typedef struct tt_mesh {
     size_t chunk;             /* most bytes in one MPI call; tests make it small */
 } tt_mesh;
 
-/* Collective. Starts MPI (MPI_THREAD_FUNNELED), names the log rank, installs the bug hook. Sets, unless the user has: fcoll=dynamic_gen2
- * (Open MPI 4.1's default corrupts files), yield when idle if more ranks than cores share the node, no single-copy transfers where the
- * kernel forbids them (containers). Works without mpirun as a mesh of one.
- * Fails: TT_ERUN when srun started many tasks of which each sees itself alone. */
+/* Collective. Starts MPI (MPI_THREAD_FUNNELED), names the log rank, installs the bug hook. Sets, unless the user
+ * has: fcoll=dynamic_gen2 (Open MPI 4.1's default corrupts files), yield when idle if more ranks than cores share
+ * the node, no single-copy transfers where the kernel forbids them (containers). Works without mpirun as a mesh of
+ * one. Fails: TT_ERUN when srun started many tasks of which each sees itself alone. */
 tt_err tt_mesh_init(tt_mesh *m, int *argc, char ***argv);
 void tt_mesh_fini(tt_mesh *m); /* Collective. MPI_Finalize */
 /* Local. Ends all ranks at once with exit code 1, also when MPI itself hangs. */
 _Noreturn void tt_mesh_abort(void);
 
-/* Collective. The one way an error of one rank becomes an error of all: returns TT_OK if every rank passes TT_OK; otherwise
- * every rank returns the code of the first failing rank, and every rank's tt_fail_text becomes that rank's text with
- * "(first on rank 2; 2 of 4 ranks failed)" appended, unless all failed: a wrong job file needs no rank. The caller that ends
- * the run prints it (rank 0, once). Agreeing again on an agreed failure changes nothing, so functions that agree may be nested. */
+/* Collective. The one way an error of one rank becomes an error of all: returns TT_OK if every rank passes TT_OK;
+ * otherwise every rank returns the code of the first failing rank, and every rank's tt_fail_text becomes that rank's
+ * text with "(first on rank 2; 2 of 4 ranks failed)" appended, unless all failed: a wrong job file needs no rank.
+ * The caller that ends the run prints it (rank 0, once). Agreeing again on an agreed failure changes nothing, so
+ * functions that agree may be nested. */
 tt_err tt_agree(const tt_mesh *m, tt_err local);
 
 /* Collective, blocking, any count. */
@@ -52,14 +53,15 @@ bool tt_reqs_test(tt_reqs *q); /* all done? also lets MPI make progress */
 void tt_reqs_wait(tt_reqs *q); /* afterwards q is empty and may be used again */
 void tt_reqs_free(tt_reqs *q);
 
-/* Signals: SIGTERM, SIGUSR1 (and SIGINT once) set a flag; nothing else happens in the handler. Local; the training step carries
- * the flag to all ranks in its own reduction. */
+/* Signals: SIGTERM, SIGUSR1 (and SIGINT once) set a flag; nothing else happens in the handler. Local; the training
+ * step carries the flag to all ranks in its own reduction. */
 void tt_signals_install(void);
 int tt_signal_pending(void); /* 0 or the signal number */
 const char *tt_signal_name(int sig);
 
-/* A watchdog thread: if tt_watch_kick is not called for seconds, it prints where the rank stands (the last label) and aborts
- * the whole job with exit code 1, so that a lost rank never leaves the others waiting for the time limit. seconds 0: off. */
+/* A watchdog thread: if tt_watch_kick is not called for seconds, it prints where the rank stands (the last label)
+ * and aborts the whole job with exit code 1, so that a lost rank never leaves the others waiting for the time limit.
+ * seconds 0: off. */
 void tt_watch_start(const tt_mesh *m, int seconds);
 void tt_watch_kick(const char *label);
 void tt_watch_stop(void);

@@ -99,7 +99,8 @@ void tt_allsum_i64(const tt_mesh *m, int64_t *x, int64_t n) { allreduce(m, x, n,
 void tt_allmax_i64(const tt_mesh *m, int64_t *x, int64_t n) { allreduce(m, x, n, sizeof *x, MPI_INT64_T, MPI_MAX); }
 void tt_allsum_f32(const tt_mesh *m, float *x, int64_t n) { allreduce(m, x, n, sizeof *x, MPI_FLOAT, MPI_SUM); }
 
-/* Ring all-gather: in step s every rank passes on the part that came s steps ago. x + off[r] .. x + off[r+1] is rank r's. */
+/* Ring all-gather: in step s every rank passes on the part that came s steps ago. x + off[r] .. x + off[r+1] is rank
+ * r's. */
 static void allgather_ring(const tt_mesh *m, char *x, const size_t *off)
 {
     int right = (m->rank + 1) % m->size, left = (m->rank + m->size - 1) % m->size;

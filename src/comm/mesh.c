@@ -23,8 +23,8 @@ static long node_ranks_hint(void)
     return 1;
 }
 
-/* True if another process may read our memory with process_vm_readv, as Open MPI's shared-memory transport will. A child reads
- * from its parent: containers refuse the call by seccomp, hardened kernels by Yama. */
+/* True if another process may read our memory with process_vm_readv, as Open MPI's shared-memory transport will. A
+ * child reads from its parent: containers refuse the call by seccomp, hardened kernels by Yama. */
 static bool single_copy_allowed(void)
 {
     static char word[16] = "tutti";

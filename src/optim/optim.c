@@ -85,8 +85,8 @@ static void plan_pieces(tt_optim *o)
     }
 }
 
-/* This rank's elements [lo, hi) of one moment of parameter i, and its whole shape. Moments of another shape than their parameter
- * occur with whole parameters only. */
+/* This rank's elements [lo, hi) of one moment of parameter i, and its whole shape. Moments of another shape than
+ * their parameter occur with whole parameters only. */
 static int moment_range(const tt_optim *o, int i, int k, int64_t shape[4], int64_t *lo, int64_t *hi)
 {
     const tt_par *p = &o->pars->p[i];
@@ -199,26 +199,26 @@ double tt_optim_step(tt_optim *o, double lr, double norm)
     return tt_now() - t0;
 }
 
-static void describe(const tt_optim *o, int i, int k, tt_ckarray *c)
+/* False if parameter i has no moment k. */
+static bool describe(const tt_optim *o, int i, int k, tt_ckarray *c)
 {
     int64_t lo, hi;
     *c = (tt_ckarray){0};
     c->ndim = moment_range(o, i, k, c->shape, &lo, &hi);
+    if (c->ndim == 0) return false;
     c->n = volume(c->ndim, c->shape);
     c->lo = lo < hi ? lo : 0;
     c->hi = lo < hi ? hi : 0;
     c->x = o->moment[i][k];
     int len = snprintf(c->path, sizeof c->path, "/optim/%s/%s", o->rule->moment[k], o->pars->p[i].name);
     if (len >= (int)sizeof c->path) TT_BUG("parameter name too long: %s", o->pars->p[i].name);
+    return true;
 }
 
 void tt_optim_arrays(tt_optim *o, tt_arena *a, int *n, tt_ckarray **arrays)
 {
-    *arrays = TT_NEW(a, tt_ckarray, o->pars->n * MAX_MOMENTS);
+    *arrays = TT_NEW(a, tt_ckarray, o->pars->n * MAX_MOMENTS + 1);
     *n = 0;
     for (int i = 0; i < o->pars->n; i++)
-        for (int k = 0; k < MAX_MOMENTS; k++) {
-            int64_t shape[4], lo, hi;
-            if (moment_range(o, i, k, shape, &lo, &hi)) describe(o, i, k, &(*arrays)[(*n)++]);
-        }
+        for (int k = 0; k < MAX_MOMENTS; k++) *n += describe(o, i, k, &(*arrays)[*n]);
 }

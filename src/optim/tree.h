@@ -1,7 +1,8 @@
 /* Private to optim: the fixed binary tree of the exact sum.
  *
- * Node (at, level) covers grains [at, at + 2^level). Its value is the sum of its two halves; a half that lies beyond the last grain is
- * absent, and then the node is its left half. The tree is folded from left to right with a stack of complete nodes. */
+ * Node (at, level) covers grains [at, at + 2^level). Its value is the sum of its two halves; a half that lies beyond
+ * the last grain is absent, and then the node is its left half. The tree is folded from left to right with a stack
+ * of complete nodes. */
 #ifndef TUTTI_OPTIM_TREE_H
 #define TUTTI_OPTIM_TREE_H
 

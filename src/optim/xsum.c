@@ -164,8 +164,8 @@ static int64_t part(const tt_xsum *x, int r, int64_t round, int64_t *n)
 
 static float *landing(const tt_xsum *x, const window *w, int j) { return w->buf + j * x->chunk; }
 
-/* Receives this rank's part of all foreign nodes, sends every other owner its part of this rank's nodes. Between two ranks the tag
- * counts the sender's nodes, and rounds follow one another, so messages cannot be confused. */
+/* Receives this rank's part of all foreign nodes, sends every other owner its part of this rank's nodes. Between two
+ * ranks the tag counts the sender's nodes, and rounds follow one another, so messages cannot be confused. */
 static void post(tt_xsum *x, int64_t round, window *w)
 {
     int size = x->m->size, me = x->m->rank;
