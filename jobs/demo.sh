@@ -39,15 +39,14 @@ paste -d '\n' <(sed 's/^/Q       /' <<<"$questions") <(sed 's/^/  before  /' <<<
     <(sed 's/^/  after   /' <<<"$after")
 
 say "4 of 4: where everything lies ($((SECONDS - start)) s)"
-cat <<END
-data/synth                  the data sets, their templates and lists
-$run/job.resolved.yaml      every key of the job with the value that was used
-$run/log.txt                what you saw
-$run/metrics.jsonl          every number, a line per report
-$run/eval-test.tsv          each task before and after
-$run/predictions-*.jsonl    each answer that was scored
-$run/checkpoints            HDF5: weights, optimizer, place in the data
-Ask it yourself:            $tutti generate model=$run prompt='What is 5 plus 6?'
-As a Hugging Face folder:   $tutti export $run out=runs/demo-t5
-Then your own data:         README.md, "Your first fine-tune"
-END
+line() { printf '%-30s %s\n' "$@"; }
+line data/synth "the data sets, their templates and lists"
+line "$run/job.resolved.yaml" "every key of the job with the value that was used"
+line "$run/log.txt" "what you saw"
+line "$run/metrics.jsonl" "every number, a line per report"
+line "$run/eval-test.tsv" "each task before and after"
+line "$run/predictions-*.jsonl" "each answer that was scored"
+line "$run/checkpoints" "HDF5: weights, optimizer, place in the data"
+line "Ask it yourself:" "$tutti generate model=$run prompt='What is 5 plus 6?'"
+line "As a Hugging Face folder:" "$tutti export $run out=runs/demo-t5"
+line "Then your own data:" 'README.md, "Your first fine-tune"'
