@@ -50,7 +50,8 @@ typedef struct tt_keyrow {
 } tt_keyrow;
 
 /* Fills *out from the map by the table (rows end with name NULL); prefix ("" or "data.train[3].") only colours messages.
- * Unknown keys, wrong types and values out of range are TT_EJOB with file, line and the nearest known key. */
+ * A key without a value (key:, ~, [], key= on the command line) keeps its default. Unknown keys, wrong types and values
+ * out of range are TT_EJOB with file, line and the nearest known key. */
 tt_err tt_keys_bind(tt_arena *a, const tt_yaml *map, const tt_keyrow *rows, void *out, const char *prefix);
 void tt_keys_help(FILE *f, const tt_keyrow *rows,
                   const char *only_prefix); /* table: key, default, help; only_prefix NULL: all */

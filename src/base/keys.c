@@ -107,7 +107,8 @@ static bool is_empty(const tt_yaml *y)
 static tt_err bind_one(const tt_yaml *y, const tt_keyrow *row, void *out, const char *prefix)
 {
     char *at = (char *)out + row->offset, needs[256];
-    if (row->type == TT_KTREE) return *(const tt_yaml **)at = is_empty(y) ? NULL : y, TT_OK;
+    if (is_empty(y)) return TT_OK; /* keeps the default */
+    if (row->type == TT_KTREE) return *(const tt_yaml **)at = y, TT_OK;
     needs_text(row, needs, sizeof needs);
     if (y->kind != TT_SCALAR) return bad(y, prefix, row, needs);
     bool good = true;
@@ -122,10 +123,7 @@ static tt_err bind_one(const tt_yaml *y, const tt_keyrow *row, void *out, const 
         if ((good = parse_real(y->text, &r) && in_range(r, row->choices))) *(double *)at = r;
         break;
     case TT_KBOOL: good = parse_bool(y->text, (bool *)at); break;
-    case TT_KTEXT:
-        *(const char **)at =
-            !y->quoted && (!*y->text || !strcmp(y->text, "~") || !strcmp(y->text, "null")) ? NULL : y->text;
-        break;
+    case TT_KTEXT: *(const char **)at = y->text; break;
     case TT_KENUM:
         if ((good = (k = parse_enum(y->text, row->choices)) >= 0)) *(int *)at = k;
         break;

@@ -140,6 +140,10 @@ int main(void)
     ok(!job("train:\n\tsteps: 1\n", 0, NULL) && !strncmp(tt_fail_text(), "build/t_conf.yaml:2: ", 21), "tab: %s",
        tt_fail_text());
     ok(!job("a: [1, 2\n", 0, NULL) && tt_fail_code() == TT_EJOB, "open bracket: %s", tt_fail_text());
+    char *empty[] = {"train.steps=", "data.root=", "data.train="};
+    j = job("train: {steps: 5, epochs: 1}\ndata: {root: x, train: [a]}\n", 3, empty);
+    ok(j && j->train.steps == 0 && j->train.epochs == 1 && !strcmp(j->data.root, ".") && !j->data.train,
+       "an empty setting brings the default back");
     tt_arena_free(A);
     return tap_done();
 }
