@@ -16,8 +16,9 @@ for m in data/models/nano-t5 "$golden"/t5_v10 "$golden"/t5_v11; do
     "$tutti" import "$m" out="$d/$name.h5" >/dev/null
     ok $? "import $name"
     is "$(hash_of "$m")" "$(hash_of "$d/$name.h5")" "$name: one hash for the folder and its checkpoint"
-    "$tutti" export "$d/$name.h5" out="$d/$name" >/dev/null 2>&1
-    ok $? "export $name"
+    case $(cat "$m/config.json") in *'"torch_dtype": "bfloat16"'*) dtype=bf16 ;; *) dtype=f32 ;; esac
+    "$tutti" export "$d/$name.h5" out="$d/$name" dtype=$dtype >/dev/null 2>&1
+    ok $? "export $name as it was stored, $dtype"
     for f in config.json generation_config.json model.safetensors spiece.model; do
         [ -f "$m/$f" ] || continue
         cmp -s "$m/$f" "$d/$name/$f"
