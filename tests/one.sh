@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs one case FILE:RANKS for prove.
+# Runs one case FILE:RANKS for prove. The limit is there for a hang, not for a slow machine.
 t=${1%:*} n=${1##*:}
 case $t in
-*.sh) exec timeout "${TUTTI_TIMEOUT:-300}" bash "$t" "$n" ;;
+*.sh) exec timeout "${TUTTI_TIMEOUT:-900}" bash "$t" "$n" ;;
 *) exe=$TUTTI_BUILD/${t%.c} ;;
 esac
-if [ "$n" = 1 ]; then exec timeout "${TUTTI_TIMEOUT:-300}" "$exe"; fi
-exec timeout "${TUTTI_TIMEOUT:-300}" mpirun -q -n "$n" "$exe"
+if [ "$n" = 1 ]; then exec timeout "${TUTTI_TIMEOUT:-900}" "$exe"; fi
+exec timeout "${TUTTI_TIMEOUT:-900}" mpirun -q -n "$n" "$exe"
