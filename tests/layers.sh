@@ -5,7 +5,7 @@ declare -A may=(
     [base]="base conf" [kern]="base kern" [comm]="base comm"
     [tensor]="base kern tensor" [linalg]="base kern comm tensor linalg"
     [store]="base kern comm tensor store" [optim]="base conf kern comm tensor store optim"
-    [data]="base conf kern comm data" [model]="base kern comm tensor store data model"
+    [data]="base conf kern comm store data" [model]="base kern comm tensor store data model"
     [eval]="base conf kern comm tensor store data model eval"
     [train]="base conf kern comm tensor linalg store optim data model eval train"
     [cli]="base conf kern comm tensor linalg store optim data model eval train cli"

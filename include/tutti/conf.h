@@ -65,7 +65,9 @@ enum { TT_OPT_ADAMW, TT_OPT_ADAFACTOR, TT_OPT_SGD }; /* optim.name */
 enum { TT_RULE_T5X, TT_RULE_HF };                    /* optim.adafactor.rule */
 enum { TT_DECAY_ALL, TT_DECAY_HF };                  /* optim.decay: every parameter | HF grouping */
 enum { TT_REDUCE_EXACT, TT_REDUCE_MPI };
-enum { TT_BAD_SKIP, TT_BAD_FAIL }; /* data.on_bad_row */
+enum { TT_BAD_SKIP, TT_BAD_FAIL };                     /* data.on_bad_row */
+enum { TT_MISSING_FAIL, TT_MISSING_SKIP };             /* data.missing */
+enum { TT_FOUND_OFF, TT_FOUND_REPORT, TT_FOUND_DROP }; /* data.decontaminate, data.deduplicate */
 
 typedef struct tt_job {
     const char *file;    /* where it was read */
@@ -83,7 +85,16 @@ typedef struct tt_job {
         const tt_yaml *train, *validation, *test; /* lists of data sets, see data.h */
         int64_t cap;                              /* examples per data set in the mixture */
         int64_t max_source, max_target;           /* tokens, end token included */
-        int on_bad_row;
+        int on_bad_row, missing;
+        const char *store; /* folder of the token store; NULL: the files are parsed at every start */
+        int decontaminate, deduplicate;
+        struct {                /* how prompts are made, unless a part of the mixture or an entry says otherwise */
+            const char *shots;  /* exemplars of a few-shot prompt: "5", or a range "1-5" */
+            double few_shot;    /* share of the draws with exemplars */
+            double options;     /* share of the draws with answer options, where the data set has some */
+            double cot, invert; /* weights of templates of kind cot and inverted; a direct one has 1 */
+            int64_t max_tokens; /* source with exemplars; 0: max_source */
+        } prompts;
     } data;
     struct {
         int64_t steps;

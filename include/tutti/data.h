@@ -75,18 +75,31 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  * booleans become text. A row is bad if it is not JSON or UTF-8, has a zero byte, another number of fields than the header, lacks a
  * column that a template uses (null and [] count as lacking), fits no template, or gives an empty source or target. Bad rows are
  * quarantined: {"dataset", "file", "line", "reason"}. A file without a usable row is an error, but an empty part of a split is not. */
-typedef struct tt_set tt_set; /* one data set in memory, whole on every rank */
+typedef struct tt_set tt_set;
+
+typedef struct tt_absent { /* an entry without its file, passed over (data.missing: skip) */
+    const char *name, *category, *collection, *path;
+    int64_t declared; /* rows that the registry promises; 0: it does not say */
+} tt_absent;
+
 typedef struct tt_sets {
     int n;
     tt_set **set;
     int64_t rows, quarantined;
+    int nabsent;
+    const tt_absent *absent;
+    int held_out; /* entries left out of data.train because the registry holds them out */
 } tt_sets;
 
 typedef struct tt_setinfo {
     const char *name, *category, *path, *format;
-    int64_t rows; /* usable */
-    int64_t quarantined;
-    int64_t cap; /* min(rows, cap): examples that count per epoch of the mixture */
+    const char *collection, *dataset, *language, *licence, *mixture; /* what the registry says; NULL: nothing */
+    bool held_out;
+    int64_t rows;        /* to draw from: usable, in the split, within the limit, not dropped */
+    int64_t file_rows;   /* usable rows of the file */
+    int64_t quarantined; /* rows of the file that cannot be used */
+    int64_t declared;    /* rows that the registry promises; 0: it does not say */
+    int64_t cap;         /* the entry's own: examples that count in the mixture; 0: none */
     double weight;
     int ntemplate;
 } tt_setinfo;
@@ -104,7 +117,9 @@ typedef struct tt_text {
     char *source, *target;
     int nref;
     char **ref;
-} tt_text; /* lives in the arena */
+} tt_text;                                         /* lives in the arena */
+int64_t tt_set_line(const tt_set *s, int64_t row); /* where the row starts in its file */
+uint64_t tt_set_key(const tt_set *s, int64_t row); /* hash of its content: equal for equal questions */
 void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out);
 
 /* From a draw to token ids: the template's text, or with objective span a corrupted window of it. Local. */

@@ -350,3 +350,10 @@ tt_err tt_specs_read(tt_arena *a, const tt_job *job, const tt_yaml *list, const 
     TT_TRY(read_list(&r, list, job->data.root));
     return check_names(out);
 }
+
+void tt_specs_fini(tt_specs *s)
+{
+    free(s->spec);
+    free(s->absent);
+    *s = (tt_specs){0};
+}

@@ -2,7 +2,7 @@
 #ifndef TUTTI_DATA_ENTRY_H
 #define TUTTI_DATA_ENTRY_H
 
-#include "tutti/conf.h"
+#include "tutti/data.h"
 #include "template.h"
 
 enum { TT_TAKE_TRAIN, TT_TAKE_VALIDATION, TT_TAKE_TEST };
@@ -15,6 +15,9 @@ typedef struct tt_split {
 struct tt_format;
 typedef struct tt_spec {
     const char *name, *path, *category; /* path as it is opened; category NULL: the file may say */
+    const char *collection, *dataset, *language, *licence, *mixture; /* what the registry says; NULL: nothing */
+    bool held_out;                                                   /* never trained on */
+    int64_t declared; /* rows that the registry promises; 0: it does not say */
     const struct tt_format *format;
     const tt_templates *templates;
     const char **key;       /* [templates->ncol]: the columns' names in the file */
@@ -30,9 +33,13 @@ typedef struct tt_spec {
 typedef struct tt_specs {
     int n, cap;
     tt_spec *spec; /* heap; what it points to lives in the arena */
+    int nabsent;
+    tt_absent *absent; /* heap: entries whose files are not there, with data.missing: skip */
+    int held_out;      /* entries left out of data.train */
 } tt_specs;
 
 /* Local. what ("data.train") picks the list in a file of lists and colours messages. TT_EJOB, TT_EDATA. */
 tt_err tt_specs_read(tt_arena *a, const tt_job *job, const tt_yaml *list, const char *what, tt_specs *out);
+void tt_specs_fini(tt_specs *s);
 
 #endif

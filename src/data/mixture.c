@@ -20,7 +20,8 @@ enum { KEY_ROWS = 2 };
 static int64_t draws_of(const tt_setinfo *s)
 {
     if (!s->rows || s->weight <= 0) return 0;
-    double e = rint(s->weight * (double)s->cap);
+    int64_t count = s->cap > 0 && s->cap < s->rows ? s->cap : s->rows;
+    double e = rint(s->weight * (double)count);
     return e < 1 ? 1 : e > (double)MAX_EPOCH ? MAX_EPOCH + 1 : (int64_t)e;
 }
 

@@ -24,6 +24,8 @@ void tt_rows_fini(tt_rows *r)
     tt_buf_fini(&r->cell);
     tt_buf_fini(&r->value);
     tt_buf_fini(&r->text);
+    tt_buf_fini(&r->line);
+    tt_buf_fini(&r->key);
     tt_buf_fini(&r->bad);
 }
 
@@ -47,6 +49,15 @@ static uint64_t append(tt_buf *out, size_t from, const tt_buf *b)
     return at;
 }
 
+/* The values' places and, behind them, the end of the last. */
+static uint64_t append_ends(tt_buf *out, size_t from, const tt_rows *r)
+{
+    uint64_t at = out->n - from, end = r->text.n;
+    tt_buf_add(out, r->value.p, r->value.n);
+    tt_buf_add(out, &end, sizeof end);
+    return at;
+}
+
 void tt_rows_pack(const tt_rows *r, tt_buf *out)
 {
     size_t from = out->n;
@@ -56,21 +67,30 @@ void tt_rows_pack(const tt_rows *r, tt_buf *out)
     memcpy(h.first_bad, r->first_bad, sizeof h.first_bad);
     tt_buf_add(out, &h, sizeof h);
     h.cell = append(out, from, &r->cell);
-    h.value = append(out, from, &r->value);
+    h.value = append_ends(out, from, r);
     h.text = append(out, from, &r->text);
+    h.line = append(out, from, &r->line);
+    h.key = append(out, from, &r->key);
     h.bad = append(out, from, &r->bad);
     h.bad_bytes = r->bad.n;
     h.bytes = out->n - from;
     memcpy(out->p + from, &h, sizeof h);
 }
 
-const tt_cell *tt_pack_cell(const tt_pack *p, int64_t row, int col)
+void tt_pack_segment(const tt_pack *p, tt_segment *out)
 {
-    assert(row >= 0 && row < p->nrow && col >= 0 && col < p->ncol);
-    return (const tt_cell *)((const char *)p + p->cell) + row * p->ncol + col;
+    const char *base = (const char *)p;
+    *out = (tt_segment){.nrow = p->nrow,
+                        .ncol = (int)p->ncol,
+                        .cell = (const void *)(base + p->cell),
+                        .line = (const void *)(base + p->line),
+                        .key = (const void *)(base + p->key),
+                        .text_at = (const void *)(base + p->value),
+                        .text = base + p->text};
 }
 
-const char *tt_pack_value(const tt_pack *p, uint32_t value)
+const char *tt_segment_value(const void *segment, uint32_t value)
 {
-    return (const char *)p + p->text + ((const uint64_t *)((const char *)p + p->value))[value];
+    const tt_segment *s = segment;
+    return s->text + s->text_at[value];
 }

@@ -23,6 +23,7 @@ typedef struct tt_rows {
     bool left_out; /* the file's header does not match the entry's where: it is no data set of the job */
     char category[128];
     tt_buf cell, value, text; /* tt_cell; uint64_t offsets into text; bytes */
+    tt_buf line, key;         /* of every row: int64_t where it starts in the file, uint64_t hash of its content */
     tt_buf bad;               /* quarantined rows: JSON lines */
     char first_bad[400];
 } tt_rows;
@@ -33,13 +34,27 @@ tt_cell tt_rows_value(tt_rows *r, const char *text, size_t size);
 typedef struct tt_pack {
     uint64_t bytes;
     int64_t ncol, nrow, nvalue, nbad;
-    uint64_t cell, value, text, bad, bad_bytes; /* places from the start of the header */
+    uint64_t cell, value, text, line, key, bad, bad_bytes; /* places from the start of the header */
     int64_t left_out;
     char category[128], first_bad[400];
 } tt_pack;
 /* Appends to out, whose size is a multiple of 8. */
 void tt_rows_pack(const tt_rows *r, tt_buf *out);
-const tt_cell *tt_pack_cell(const tt_pack *p, int64_t row, int col);
-const char *tt_pack_value(const tt_pack *p, uint32_t value);
+
+/* A run of a data set's rows where they lie: in a pack, or in a mapped token store. Values are numbered within the segment. */
+typedef struct tt_segment {
+    int64_t first, nrow; /* rows first .. first+nrow-1 of the file's usable rows */
+    int ncol;
+    const tt_cell *cell;     /* [nrow][ncol] */
+    const int64_t *line;     /* [nrow] */
+    const uint64_t *key;     /* [nrow] */
+    const uint64_t *text_at; /* [nvalue+1]: value i is the 0-terminated text + text_at[i] */
+    const char *text;
+    const uint64_t *id_at; /* [nvalue+1]: its ids are id[id_at[i] .. id_at[i+1]); NULL: not tokenized */
+    const int32_t *id;
+} tt_segment;
+void tt_pack_segment(const tt_pack *p, tt_segment *out);
+/* A tt_valuefn (template.h) over a segment. */
+const char *tt_segment_value(const void *segment, uint32_t value);
 
 #endif

@@ -1,5 +1,5 @@
 /* Data sets: each file is parsed by one rank, and all ranks share the packed rows. */
-#include "tutti/data.h"
+#include "sets.h"
 #include "source.h"
 
 #include <errno.h>
@@ -7,17 +7,12 @@
 #include <string.h>
 #include <xxhash.h>
 
-struct tt_set {
-    tt_setinfo info;
-    const tt_templates *templates;
-    const tt_pack *pack;
-};
-
 typedef struct whole { /* what tt_sets_free gets back: the sets, and what they stand on */
     tt_sets sets;
     tt_arena *a;
     tt_specs specs;
     void *packs;
+    const tt_pack **pack; /* [sets.n] */
 } whole;
 
 /* ---- reading -------------------------------------------------------------------------------------------------------*/
@@ -74,20 +69,36 @@ static tt_err parse_own(const tt_mesh *m, const tt_job *job, const tt_specs *s, 
 
 /* ---- sharing -------------------------------------------------------------------------------------------------------*/
 
+static void describe(const tt_spec *s, const tt_pack *p, tt_setinfo *out)
+{
+    *out = (tt_setinfo){.name = s->name,
+                        .category = p->category,
+                        .path = s->path,
+                        .format = s->format->name,
+                        .collection = s->collection,
+                        .dataset = s->dataset,
+                        .language = s->language,
+                        .licence = s->licence,
+                        .mixture = s->mixture,
+                        .held_out = s->held_out,
+                        .rows = p->nrow,
+                        .file_rows = p->nrow,
+                        .quarantined = p->nbad,
+                        .declared = s->declared,
+                        .cap = s->cap,
+                        .weight = s->weight,
+                        .ntemplate = s->templates->n};
+}
+
 static tt_set *set_new(whole *w, const tt_spec *s, const tt_pack *p)
 {
-    tt_set *set = TT_NEW(w->a, tt_set, 1);
-    *set = (tt_set){{.name = s->name,
-                     .category = p->category,
-                     .path = s->path,
-                     .format = s->format->name,
-                     .rows = p->nrow,
-                     .quarantined = p->nbad,
-                     .cap = s->cap > 0 && s->cap < p->nrow ? s->cap : p->nrow,
-                     .weight = s->weight,
-                     .ntemplate = s->templates->n},
-                    s->templates,
-                    p};
+    tt_set *set = TT_ZNEW(w->a, tt_set, 1);
+    tt_segment *seg = TT_NEW(w->a, tt_segment, 1);
+    tt_pack_segment(p, seg);
+    describe(s, p, &set->info);
+    set->spec = s;
+    set->nseg = 1;
+    set->seg = seg;
     return set;
 }
 
@@ -107,14 +118,15 @@ static tt_err check_rows(const tt_spec *s, const tt_pack *p)
 
 enum { BAD_SETS_TOLD = 5 }; /* in the log; quarantine.jsonl has them all */
 
-static void report_bad(const tt_sets *s)
+static void report_bad(const whole *w)
 {
+    const tt_sets *s = &w->sets;
     int told = 0;
     for (int i = 0; i < s->n && told < BAD_SETS_TOLD; i++) {
         const tt_setinfo *info = &s->set[i]->info;
         if (!info->quarantined) continue;
         tt_log("warning: %s: %lld of %lld rows cannot be used; the first: %s", info->name, (long long)info->quarantined,
-               (long long)(info->quarantined + info->rows), s->set[i]->pack->first_bad);
+               (long long)(info->quarantined + info->rows), w->pack[i]->first_bad);
         told++;
     }
 }
@@ -125,6 +137,10 @@ static tt_err make_sets(whole *w, const int *owner, const size_t *off, int size)
     size_t *at = tt_malloc(sizeof *at * (size_t)size);
     memcpy(at, off, sizeof *at * (size_t)size);
     w->sets.set = TT_NEW(w->a, tt_set *, w->specs.n + 1);
+    w->pack = TT_NEW(w->a, const tt_pack *, w->specs.n + 1);
+    w->sets.nabsent = w->specs.nabsent;
+    w->sets.absent = w->specs.absent;
+    w->sets.held_out = w->specs.held_out;
     tt_err e = TT_OK;
     for (int i = 0; i < w->specs.n && e == TT_OK; i++) {
         const tt_spec *s = &w->specs.spec[i];
@@ -132,6 +148,7 @@ static tt_err make_sets(whole *w, const int *owner, const size_t *off, int size)
         at[owner[i]] += p->bytes;
         if (p->left_out) continue;
         if ((e = check_rows(s, p)) != TT_OK) break;
+        w->pack[w->sets.n] = p;
         w->sets.set[w->sets.n++] = set_new(w, s, p);
         w->sets.rows += p->nrow;
         w->sets.quarantined += p->nbad;
@@ -141,13 +158,14 @@ static tt_err make_sets(whole *w, const int *owner, const size_t *off, int size)
 }
 
 /* Rank 0, in the order of the data sets. */
-static tt_err write_quarantine(const tt_sets *s, const char *path)
+static tt_err write_quarantine(const whole *w, const char *path)
 {
+    const tt_sets *s = &w->sets;
     if (!path || !s->quarantined) return TT_OK;
     FILE *f = fopen(path, "a");
     if (!f) return tt_fail(TT_ERUN, "%s: cannot be opened for writing: %s", path, strerror(errno));
     for (int i = 0; i < s->n; i++) {
-        const tt_pack *p = s->set[i]->pack;
+        const tt_pack *p = w->pack[i];
         fwrite((const char *)p + p->bad, 1, p->bad_bytes, f);
     }
     bool bad = ferror(f);
@@ -171,8 +189,8 @@ static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *quaranti
     }
     tt_buf_fini(&mine);
     if (e != TT_OK) return e;
-    report_bad(&w->sets);
-    return tt_agree(m, m->rank == 0 ? write_quarantine(&w->sets, quarantine) : TT_OK);
+    report_bad(w);
+    return tt_agree(m, m->rank == 0 ? write_quarantine(w, quarantine) : TT_OK);
 }
 
 tt_err tt_sets_read(const tt_mesh *m, const tt_job *job, const tt_yaml *list, const char *what, const char *quarantine,
@@ -196,8 +214,9 @@ void tt_sets_free(tt_sets *s)
 {
     if (!s) return;
     whole *w = (whole *)(void *)s; /* sets is its first member */
+    for (int i = 0; i < s->n; i++) tt_pick_free(s->set[i]->pick);
     free(w->packs);
-    free(w->specs.spec);
+    tt_specs_fini(&w->specs);
     tt_arena_free(w->a);
     free(w);
 }
@@ -206,28 +225,83 @@ void tt_sets_free(tt_sets *s)
 
 const tt_setinfo *tt_set_info(const tt_set *s) { return &s->info; }
 
-static const char *pack_value(const void *ctx, uint32_t i) { return tt_pack_value(ctx, i); }
+/* The segment that holds a row of the file. */
+static const tt_segment *segment_of(const tt_set *s, int64_t file_row)
+{
+    int lo = 0, hi = s->nseg;
+    while (lo + 1 < hi) {
+        int mid = (lo + hi) / 2;
+        *(s->seg[mid].first <= file_row ? &lo : &hi) = mid;
+    }
+    return &s->seg[lo];
+}
+
+int64_t tt_set_file_row(const tt_set *s, int64_t row)
+{
+    assert(row >= 0 && row < s->info.rows);
+    return s->pick ? tt_pick_at(s->pick, row) : row;
+}
+
+tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell)
+{
+    int64_t file_row = tt_set_file_row(s, row);
+    const tt_segment *g = segment_of(s, file_row);
+    int64_t at = file_row - g->first;
+    const tt_cell *own = g->cell + at * g->ncol;
+    if (!s->col) return (tt_rowref){g, at, own};
+    for (int c = 0; c < s->spec->templates->ncol; c++) cell[c] = own[s->col[c]];
+    return (tt_rowref){g, at, cell};
+}
+
+int64_t tt_set_line(const tt_set *s, int64_t row)
+{
+    tt_cell cell[TT_MAX_COLS];
+    tt_rowref r = tt_set_row(s, row, cell);
+    return r.seg->line[r.at];
+}
+
+uint64_t tt_set_key(const tt_set *s, int64_t row)
+{
+    tt_cell cell[TT_MAX_COLS];
+    tt_rowref r = tt_set_row(s, row, cell);
+    return r.seg->key[r.at];
+}
+
+void tt_set_drop(tt_set *s, int64_t file_row)
+{
+    if (!s->pick) s->pick = tt_pick_new(s->info.file_rows);
+    tt_pick_drop(s->pick, file_row);
+}
+
+void tt_set_recount(tt_set *s)
+{
+    if (!s->pick) return;
+    tt_pick_count(s->pick);
+    s->info.rows = tt_pick_rows(s->pick);
+}
 
 /* One of the templates that fit the row. */
-static const tt_template *choose(const tt_set *s, const tt_cell *cell, tt_rkey key)
+static const tt_template *choose(const tt_set *s, const tt_rowref *r, tt_rkey key)
 {
-    const tt_templates *t = s->templates;
+    const tt_templates *t = s->spec->templates;
     uint64_t fits = 0, nth;
-    for (int i = 0; i < t->n; i++) fits += tt_template_fits(&t->t[i], cell, pack_value, s->pack);
+    for (int i = 0; i < t->n; i++) fits += tt_template_fits(&t->t[i], r->cell, tt_segment_value, r->seg);
     assert(fits); /* rows that fit none were quarantined */
     nth = tt_rand_below(key, 0, fits);
     for (int i = 0;; i++)
-        if (tt_template_fits(&t->t[i], cell, pack_value, s->pack) && nth-- == 0) return &t->t[i];
+        if (tt_template_fits(&t->t[i], r->cell, tt_segment_value, r->seg) && nth-- == 0) return &t->t[i];
 }
 
 void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out)
 {
-    const tt_cell *cell = tt_pack_cell(s->pack, row, 0);
+    tt_cell cell[TT_MAX_COLS];
+    tt_rowref r = tt_set_row(s, row, cell);
     tt_rkey key = tt_key(seed, s->info.name, (uint64_t)row, (uint64_t)epoch, 0);
-    const tt_template *t = choose(s, cell, key);
-    out->source = tt_pattern_fill(a, &t->source, cell, 0, pack_value, s->pack);
-    out->nref = tt_pattern_values(&t->target, cell);
+    const tt_template *t = choose(s, &r, key);
+    out->source = tt_pattern_fill(a, &t->source, r.cell, 0, tt_segment_value, r.seg);
+    out->nref = tt_pattern_values(&t->target, r.cell);
     out->ref = TT_NEW(a, char *, out->nref);
-    for (int i = 0; i < out->nref; i++) out->ref[i] = tt_pattern_fill(a, &t->target, cell, i, pack_value, s->pack);
+    for (int i = 0; i < out->nref; i++)
+        out->ref[i] = tt_pattern_fill(a, &t->target, r.cell, i, tt_segment_value, r.seg);
     out->target = out->ref[0];
 }

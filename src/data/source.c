@@ -167,10 +167,13 @@ tt_err tt_row_end(tt_reader *r)
                        r->spec->templates->col[missing]);
     const char *why = r->trouble[0] ? r->trouble : row_fault(r);
     if (why) return tt_row_bad(r, r->line, "%s", why);
-    if (!tt_split_takes(r->spec, r->cell, row_value, &r->rows)) {
+    uint64_t key = tt_row_key(r->spec->templates, r->cell, row_value, &r->rows);
+    if (!r->whole && !tt_split_takes(r->spec->split, key)) {
         forget_row(r);
         return TT_OK;
     }
+    tt_buf_add(&r->rows.line, &r->line, sizeof r->line);
+    tt_buf_add(&r->rows.key, &key, sizeof key);
     tt_buf_add(&r->rows.cell, r->cell, sizeof *r->cell * (size_t)r->rows.ncol);
     r->rows.nrow++;
     keep_row(r);

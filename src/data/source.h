@@ -10,6 +10,7 @@ typedef struct tt_reader {
     const tt_spec *spec;
     bool fail;            /* data.on_bad_row: fail */
     bool empty_fine;      /* an empty target is allowed: the objective makes its own */
+    bool whole;           /* take all rows: the split is applied later */
     bool done;            /* the limit is reached or the file left out: parsers stop */
     int64_t line;         /* where the row in progress starts */
     tt_cell *cell;        /* [ncol] */

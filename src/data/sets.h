@@ -1,0 +1,35 @@
+/* Data sets as the rest of the layer sees them: an entry of the job over segments of rows, of which it takes some. Private to data. */
+#ifndef TUTTI_DATA_SETS_H
+#define TUTTI_DATA_SETS_H
+
+#include "tutti/data.h"
+#include "entry.h"
+#include "pick.h"
+#include "rows.h"
+
+struct tt_set {
+    tt_setinfo info;
+    const tt_spec *spec; /* templates and how prompts are made */
+    int nseg;
+    const tt_segment *seg; /* in order of first */
+    const int *col;        /* [templates->ncol]: the column of the segments; NULL: the same numbers */
+    tt_pick *pick;         /* rows of the file that are taken; NULL: all */
+    const tt_set *pool;    /* the set whose rows may stand in a prompt as exemplars; NULL: none */
+};
+
+/* A row where it lies. cell: the templates' columns, in the caller's array or in the segment. */
+typedef struct tt_rowref {
+    const tt_segment *seg;
+    int64_t at; /* row of the segment */
+    const tt_cell *cell;
+} tt_rowref;
+enum { TT_MAX_COLS = 64 };
+/* row in [0, info.rows). cell has TT_MAX_COLS places. */
+tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell);
+int64_t tt_set_file_row(const tt_set *s, int64_t row); /* among the usable rows of the file */
+
+/* Drops rows of the file from what the set takes. Call tt_set_recount after the last. */
+void tt_set_drop(tt_set *s, int64_t file_row);
+void tt_set_recount(tt_set *s);
+
+#endif
