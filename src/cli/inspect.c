@@ -41,7 +41,7 @@ static tt_err inspect(const char *path, tt_arena *a)
 tt_err tt_verb_inspect(const tt_mesh *m, const tt_args *args)
 {
     if (args->n != 1 || args->nset)
-        return tt_fail(TT_EJOB, "inspect takes one path: tutti inspect CHECKPOINT|RUN|FOLDER|FILE");
+        return tt_fail(TT_EJOB, "inspect takes one path: tutti inspect CHECKPOINT|RUN|FOLDER|COLUMNS");
     tt_arena *a = tt_arena_new(1 << 14);
     tt_err e = inspect(args->pos[0], a);
     tt_arena_free(a);

@@ -298,6 +298,8 @@ static bool read_text(tt_h5 *f, hid_t d, tt_arena *a, char **text)
 tt_err tt_h5_text(tt_h5 *f, const char *name, tt_arena *a, char **text)
 {
     *text = NULL;
+    char path[256];
+    snprintf(path, sizeof path, "/%s", name);
     htri_t there = H5Lexists(f->file, name, H5P_DEFAULT);
     if (there == 0) return TT_OK;
     char stored[33] = "", now[33] = "";
@@ -306,10 +308,10 @@ tt_err tt_h5_text(tt_h5 *f, const char *name, tt_arena *a, char **text)
     hid_t d = ours ? H5Dopen2(f->file, name, H5P_DEFAULT) : -1;
     bool good = d >= 0 && read_text(f, d, a, text) && tt_h5_read_tag(d, stored);
     if (d >= 0) H5Dclose(d);
-    if (!good) return tt_h5_fail(f, TT_EFILE, name);
+    if (!good) return tt_h5_fail(f, TT_EFILE, path);
     tt_bytes_hash(*text, strlen(*text), now);
     if (strcmp(stored, now))
-        return tt_fail(TT_EFILE, "%s: /%s: checksum mismatch, the file is damaged; %s", f->path, name,
+        return tt_fail(TT_EFILE, "%s: %s: checksum mismatch, the file is damaged; %s", f->path, path,
                        tt_h5_remedy(f->kind));
     return TT_OK;
 }
