@@ -88,9 +88,9 @@ typedef struct tt_ckarray { /* one logical array of the checkpoint, whole shape 
     int ndim;
     int64_t shape[4];
     int64_t n;
-    int64_t lo,
-        hi; /* the elements this rank holds (lo == hi: none). Writing: over all ranks they cover 0..n exactly once; a cut at
-                       a multiple of TT_BLOCK saves reading that block once more. Reading: anything. */
+    /* The elements this rank holds (lo == hi: none). Writing: over all ranks they cover 0..n exactly once; a cut at a multiple of
+     * TT_BLOCK saves reading that block once more. Reading: anything. */
+    int64_t lo, hi;
     float *x; /* element lo */
 } tt_ckarray;
 
@@ -154,8 +154,8 @@ typedef struct tt_col {
     const char *name;
     tt_dtype type;
     int64_t n; /* of the whole array, the same on all ranks */
-    int64_t lo,
-        hi; /* this rank's elements (lo == hi: none); over all ranks they cover 0..n exactly once, cut anywhere */
+    /* This rank's elements (lo == hi: none). Over all ranks they cover 0..n exactly once, cut anywhere. */
+    int64_t lo, hi;
     const void *x; /* element lo */
 } tt_col;
 

@@ -1,5 +1,6 @@
-/* Private to store: the HDF5 side of checkpoints and column files. The library makes and reads the structure (groups, data sets, attributes, texts)
- * through its serial driver; the numbers themselves are moved by pread and pwrite at the places that H5Dget_offset tells.
+/* Private to store: the HDF5 side of checkpoints and column files. The library makes and reads the structure (groups, data sets,
+ * attributes, texts) through its serial driver; the numbers themselves are moved by pread and pwrite at the places that H5Dget_offset
+ * tells, or mapped there.
  *
  * Why not collective H5Dwrite: Open MPI 4.1 reports success for collective writes to a full disk while data are gone, or hangs.
  * Contiguous data sets without filters have one place in the file, known when they are made (early allocation), so every rank can
@@ -67,8 +68,8 @@ tt_err tt_h5_texts(tt_h5 *f, tt_arena *a, int *n, char ***name);
 tt_err tt_h5_text(tt_h5 *f, const char *name, tt_arena *a, char **text);
 
 const char *tt_h5_remedy(tt_h5kind kind); /* for a file that is damaged */
-void tt_h5_listen(tt_h5 *f, const char *path,
-                  tt_h5kind kind); /* instead of printing its error stack, HDF5 tells f->why */
+/* Instead of printing its error stack, HDF5 tells f->why. */
+void tt_h5_listen(tt_h5 *f, const char *path, tt_h5kind kind);
 /* TT_EFILE or TT_ERUN: path: what: why. */
 tt_err tt_h5_fail(const tt_h5 *f, tt_err code, const char *what);
 hid_t tt_h5_access(tt_h5kind kind);                                         /* the file access properties */
