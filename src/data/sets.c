@@ -3,6 +3,7 @@
 #include "source.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -12,7 +13,6 @@ typedef struct whole { /* what tt_sets_free gets back: the sets, and what they s
     tt_arena *a;
     tt_specs specs;
     void *packs;
-    const tt_pack **pack; /* [sets.n] */
 } whole;
 
 /* ---- reading -------------------------------------------------------------------------------------------------------*/
@@ -99,20 +99,37 @@ static tt_set *set_new(whole *w, const tt_spec *s, const tt_pack *p)
     set->spec = s;
     set->nseg = 1;
     set->seg = seg;
+    set->nbad = 1;
+    tt_badrun *bad = TT_NEW(w->a, tt_badrun, 1);
+    tt_pack_bad(p, bad);
+    set->bad = bad;
     return set;
 }
 
-/* A data set without a usable row is a mistake of the job, unless only the cut left it empty. */
-static tt_err check_rows(const tt_spec *s, const tt_pack *p)
+/* "line 40 has no ..." */
+static const char *first_bad(const tt_set *s, char *text, size_t size)
 {
-    if (p->nrow) return TT_OK;
-    if (s->split && !p->nbad) {
+    for (int i = 0; i < s->nbad; i++)
+        if (s->bad[i].n) {
+            snprintf(text, size, "line %lld %s", (long long)s->bad[i].line[0], s->bad[i].text);
+            break;
+        }
+    return text;
+}
+
+/* A data set without a usable row is a mistake of the job, unless only the cut left it empty. */
+static tt_err check_rows(const tt_set *set)
+{
+    const tt_spec *s = set->spec;
+    char first[400];
+    if (set->info.rows) return TT_OK;
+    if (s->split && !set->info.quarantined) {
         tt_warn_once(s->path, "%s: the split takes none of its rows; it stays empty", s->name);
         return TT_OK;
     }
-    if (p->nbad)
+    if (set->info.quarantined)
         return tt_fail(TT_EDATA, "%s:%d: %s has no usable row: %lld are bad, the first: %s", s->at->file, s->at->line,
-                       s->path, (long long)p->nbad, p->first_bad);
+                       s->path, (long long)set->info.quarantined, first_bad(set, first, sizeof first));
     return tt_fail(TT_EDATA, "%s:%d: %s has no rows; leave it out or mend it", s->at->file, s->at->line, s->path);
 }
 
@@ -122,13 +139,23 @@ static void report_bad(const whole *w)
 {
     const tt_sets *s = &w->sets;
     int told = 0;
+    char first[400];
     for (int i = 0; i < s->n && told < BAD_SETS_TOLD; i++) {
         const tt_setinfo *info = &s->set[i]->info;
         if (!info->quarantined) continue;
         tt_log("warning: %s: %lld of %lld rows cannot be used; the first: %s", info->name, (long long)info->quarantined,
-               (long long)(info->quarantined + info->rows), w->pack[i]->first_bad);
+               (long long)(info->quarantined + info->rows), first_bad(s->set[i], first, sizeof first));
         told++;
     }
+}
+
+static tt_err add_set(whole *w, tt_set *set)
+{
+    TT_TRY(check_rows(set));
+    w->sets.set[w->sets.n++] = set;
+    w->sets.rows += set->info.rows;
+    w->sets.quarantined += set->info.quarantined;
+    return TT_OK;
 }
 
 /* all: the packs of rank 0, rank 1, ..., each rank's in the order of its files. */
@@ -137,7 +164,6 @@ static tt_err make_sets(whole *w, const int *owner, const size_t *off, int size)
     size_t *at = tt_malloc(sizeof *at * (size_t)size);
     memcpy(at, off, sizeof *at * (size_t)size);
     w->sets.set = TT_NEW(w->a, tt_set *, w->specs.n + 1);
-    w->pack = TT_NEW(w->a, const tt_pack *, w->specs.n + 1);
     w->sets.nabsent = w->specs.nabsent;
     w->sets.absent = w->specs.absent;
     w->sets.held_out = w->specs.held_out;
@@ -147,14 +173,26 @@ static tt_err make_sets(whole *w, const int *owner, const size_t *off, int size)
         const tt_pack *p = (const void *)((char *)w->packs + at[owner[i]]);
         at[owner[i]] += p->bytes;
         if (p->left_out) continue;
-        if ((e = check_rows(s, p)) != TT_OK) break;
-        w->pack[w->sets.n] = p;
-        w->sets.set[w->sets.n++] = set_new(w, s, p);
-        w->sets.rows += p->nrow;
-        w->sets.quarantined += p->nbad;
+        e = add_set(w, set_new(w, s, p));
     }
     free(at);
     return e;
+}
+
+static void write_bad(FILE *f, const tt_set *s, int64_t line, const char *why)
+{
+    json_t *o = json_pack("{s:s, s:s, s:I, s:s}", "dataset", s->info.name, "file", s->info.path, "line",
+                          (json_int_t)line, "reason", why);
+    if (o && !json_dumpf(o, f, JSON_COMPACT)) fputc('\n', f);
+    json_decref(o);
+}
+
+static void write_bad_rows(FILE *f, const tt_set *s)
+{
+    for (int i = 0; i < s->nbad; i++) {
+        const char *why = s->bad[i].text;
+        for (int64_t k = 0; k < s->bad[i].n; k++, why += strlen(why) + 1) write_bad(f, s, s->bad[i].line[k], why);
+    }
 }
 
 /* Rank 0, in the order of the data sets. */
@@ -164,10 +202,7 @@ static tt_err write_quarantine(const whole *w, const char *path)
     if (!path || !s->quarantined) return TT_OK;
     FILE *f = fopen(path, "a");
     if (!f) return tt_fail(TT_ERUN, "%s: cannot be opened for writing: %s", path, strerror(errno));
-    for (int i = 0; i < s->n; i++) {
-        const tt_pack *p = w->pack[i];
-        fwrite((const char *)p + p->bad, 1, p->bad_bytes, f);
-    }
+    for (int i = 0; i < s->n; i++) write_bad_rows(f, s->set[i]);
     bool bad = ferror(f);
     if (fclose(f) || bad)
         return tt_fail(TT_ERUN, "%s: cannot be written: %s; is the disk full?", path, strerror(errno));

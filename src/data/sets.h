@@ -13,8 +13,10 @@ struct tt_set {
     int nseg;
     const tt_segment *seg; /* in order of first */
     const int *col;        /* [templates->ncol]: the column of the segments; NULL: the same numbers */
-    tt_pick *pick;         /* rows of the file that are taken; NULL: all */
-    const tt_set *pool;    /* the set whose rows may stand in a prompt as exemplars; NULL: none */
+    int nbad;
+    const tt_badrun *bad; /* runs of the file's bad rows, in order */
+    tt_pick *pick;        /* rows of the file that are taken; NULL: all */
+    const tt_set *pool;   /* the set whose rows may stand in a prompt as exemplars; NULL: none */
 };
 
 /* A row where it lies. cell: the templates' columns, in the caller's array or in the segment. */
