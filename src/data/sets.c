@@ -1,6 +1,7 @@
 /* Data sets: each file is parsed by one rank, and all ranks share the packed rows. */
 #include "sets.h"
 #include "source.h"
+#include "store.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -12,7 +13,8 @@ typedef struct whole { /* what tt_sets_free gets back: the sets, and what they s
     tt_sets sets;
     tt_arena *a;
     tt_specs specs;
-    void *packs;
+    void *packs;     /* of files that were parsed */
+    tt_shelf *shelf; /* or the store that they were opened from */
 } whole;
 
 /* ---- reading -------------------------------------------------------------------------------------------------------*/
@@ -69,25 +71,25 @@ static tt_err parse_own(const tt_mesh *m, const tt_job *job, const tt_specs *s, 
 
 /* ---- sharing -------------------------------------------------------------------------------------------------------*/
 
-static void describe(const tt_spec *s, const tt_pack *p, tt_setinfo *out)
+void tt_set_describe(tt_set *out, const char *category, int64_t rows)
 {
-    *out = (tt_setinfo){.name = s->name,
-                        .category = p->category,
-                        .path = s->path,
-                        .format = s->format->name,
-                        .collection = s->collection,
-                        .dataset = s->dataset,
-                        .language = s->language,
-                        .licence = s->licence,
-                        .mixture = s->mixture,
-                        .held_out = s->held_out,
-                        .rows = p->nrow,
-                        .file_rows = p->nrow,
-                        .quarantined = p->nbad,
-                        .declared = s->declared,
-                        .cap = s->cap,
-                        .weight = s->weight,
-                        .ntemplate = s->templates->n};
+    const tt_spec *s = out->spec;
+    out->info = (tt_setinfo){.name = s->name,
+                             .category = category,
+                             .path = s->path,
+                             .format = s->format->name,
+                             .collection = s->collection,
+                             .dataset = s->dataset,
+                             .language = s->language,
+                             .licence = s->licence,
+                             .mixture = s->mixture,
+                             .held_out = s->held_out,
+                             .rows = rows,
+                             .file_rows = rows,
+                             .declared = s->declared,
+                             .cap = s->cap,
+                             .weight = s->weight,
+                             .ntemplate = s->templates->n};
 }
 
 static tt_set *set_new(whole *w, const tt_spec *s, const tt_pack *p)
@@ -95,8 +97,9 @@ static tt_set *set_new(whole *w, const tt_spec *s, const tt_pack *p)
     tt_set *set = TT_ZNEW(w->a, tt_set, 1);
     tt_segment *seg = TT_NEW(w->a, tt_segment, 1);
     tt_pack_segment(p, seg);
-    describe(s, p, &set->info);
     set->spec = s;
+    tt_set_describe(set, p->category, p->nrow);
+    set->info.quarantined = p->nbad;
     set->nseg = 1;
     set->seg = seg;
     set->nbad = 1;
@@ -163,10 +166,6 @@ static tt_err make_sets(whole *w, const int *owner, const size_t *off, int size)
 {
     size_t *at = tt_malloc(sizeof *at * (size_t)size);
     memcpy(at, off, sizeof *at * (size_t)size);
-    w->sets.set = TT_NEW(w->a, tt_set *, w->specs.n + 1);
-    w->sets.nabsent = w->specs.nabsent;
-    w->sets.absent = w->specs.absent;
-    w->sets.held_out = w->specs.held_out;
     tt_err e = TT_OK;
     for (int i = 0; i < w->specs.n && e == TT_OK; i++) {
         const tt_spec *s = &w->specs.spec[i];
@@ -210,7 +209,7 @@ static tt_err write_quarantine(const whole *w, const char *path)
 }
 
 /* Collective. */
-static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *quarantine, whole *w)
+static tt_err parse_all(const tt_mesh *m, const tt_job *job, whole *w)
 {
     int *owner = TT_NEW(w->a, int, w->specs.n + 1);
     size_t *off = TT_NEW(w->a, size_t, m->size + 1);
@@ -223,7 +222,37 @@ static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *quaranti
         e = make_sets(w, owner, off, m->size); /* the same on all ranks */
     }
     tt_buf_fini(&mine);
-    if (e != TT_OK) return e;
+    return e;
+}
+
+/* What parsing would have ended at. */
+static tt_err refuse_bad(const tt_job *job, const tt_set *s)
+{
+    char first[400] = "";
+    if (job->data.on_bad_row != TT_BAD_FAIL || !s->info.quarantined) return TT_OK;
+    return tt_fail(TT_EDATA, "%s: %s; mend it or set data.on_bad_row: skip", s->info.path,
+                   first_bad(s, first, sizeof first));
+}
+
+/* Collective. */
+static tt_err open_all(const tt_mesh *m, const tt_job *job, const char *what, whole *w)
+{
+    TT_TRY(tt_shelf_open(m, job, &w->specs, what, w->a, &w->shelf));
+    for (int i = 0; i < tt_shelf_count(w->shelf); i++) {
+        TT_TRY(refuse_bad(job, tt_shelf_set(w->shelf, i)));
+        TT_TRY(add_set(w, tt_shelf_set(w->shelf, i)));
+    }
+    return TT_OK;
+}
+
+/* Collective. */
+static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *what, const char *quarantine, whole *w)
+{
+    w->sets.set = TT_NEW(w->a, tt_set *, w->specs.n + 1);
+    w->sets.nabsent = w->specs.nabsent;
+    w->sets.absent = w->specs.absent;
+    w->sets.held_out = w->specs.held_out;
+    TT_TRY(job->data.store && w->specs.n ? open_all(m, job, what, w) : parse_all(m, job, w));
     report_bad(w);
     return tt_agree(m, m->rank == 0 ? write_quarantine(w, quarantine) : TT_OK);
 }
@@ -235,7 +264,7 @@ tt_err tt_sets_read(const tt_mesh *m, const tt_job *job, const tt_yaml *list, co
     *w = (whole){.a = tt_arena_new(1 << 16)};
     tt_err e = tt_agree(m, tt_specs_read(w->a, job, list, what, &w->specs));
     if (e == TT_OK) e = same_everywhere(m, &w->specs, what);
-    if (e == TT_OK) e = read_all(m, job, quarantine, w);
+    if (e == TT_OK) e = read_all(m, job, what, quarantine, w);
     if (e == TT_OK && list && !w->sets.n)
         e = tt_fail(TT_EDATA, "%s: no data set is left; where matches none of the %d files", what, w->specs.n);
     if (e != TT_OK)
@@ -249,11 +278,28 @@ void tt_sets_free(tt_sets *s)
 {
     if (!s) return;
     whole *w = (whole *)(void *)s; /* sets is its first member */
-    for (int i = 0; i < s->n; i++) tt_pick_free(s->set[i]->pick);
+    for (int i = 0; i < s->n && !w->shelf; i++) tt_pick_free(s->set[i]->pick);
+    tt_shelf_close(w->shelf);
     free(w->packs);
     tt_specs_fini(&w->specs);
     tt_arena_free(w->a);
     free(w);
+}
+
+tt_err tt_sets_check(const tt_sets *s, const tt_tok *t)
+{
+    const whole *w = (const whole *)(const void *)s;
+    const char *dir, *made;
+    char hash[33];
+    if (!w->shelf) return TT_OK;
+    made = tt_shelf_tokenizer(w->shelf, &dir);
+    tt_tok_hash(t, hash);
+    if (!strcmp(made, hash)) return TT_OK;
+    return tt_fail(
+        TT_EDATA,
+        "%s: the store was made with another tokenizer (%s, the job's is %s); run tutti prepare with this job, or "
+        "give it a store of its own",
+        dir, made, hash);
 }
 
 /* ---- examples --------------------------------------------------------------------------------------------------------*/

@@ -30,6 +30,9 @@ enum { TT_MAX_COLS = 64 };
 tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell);
 int64_t tt_set_file_row(const tt_set *s, int64_t row); /* among the usable rows of the file */
 
+/* Fills in info from spec; rows of the file, all taken so far, none bad. category lives as long as s. */
+void tt_set_describe(tt_set *s, const char *category, int64_t rows);
+
 /* Drops rows of the file from what the set takes. Call tt_set_recount after the last. */
 void tt_set_drop(tt_set *s, int64_t file_row);
 void tt_set_recount(tt_set *s);

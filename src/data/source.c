@@ -253,7 +253,7 @@ tt_err tt_source_read(const tt_spec *spec, bool fail, bool empty_fine, tt_arena 
 {
     char *text;
     size_t size, bom;
-    tt_head head = {0};
+    tt_filehead head = {0};
     tt_reader_init(r, spec, empty_fine, a);
     r->fail = fail;
     TT_TRY(tt_slurp(spec->path, &text, &size));

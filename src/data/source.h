@@ -31,12 +31,12 @@ typedef struct tt_reader {
 /* Local. Rows of text[size], which is 0-terminated and may be changed; its first line is number line of the file. */
 typedef tt_err tt_parse(tt_reader *r, char *text, size_t size, int64_t line);
 
-typedef struct tt_head { /* what stands before the rows, and how these are read */
+typedef struct tt_filehead { /* what stands before the rows, and how these are read */
     size_t bytes;
     int64_t lines;
     tt_parse *rows;
     bool lines_alone; /* rows are lines: any run of whole lines may be parsed alone */
-} tt_head;
+} tt_filehead;
 
 typedef struct tt_format {
     const char *name, *ends[4]; /* file names that mean this format when none is given */
@@ -44,7 +44,7 @@ typedef struct tt_format {
     bool numbered;              /* a missing column "x" may stand in the file as x1, x2, ... (references) */
     /* Local. Reads the head from the first size bytes of the file, which hold at least the first line that is not blank, to its end, and
      * makes r ready for its rows. text is 0-terminated. */
-    tt_err (*head)(tt_reader *r, const char *text, size_t size, tt_head *out);
+    tt_err (*head)(tt_reader *r, const char *text, size_t size, tt_filehead *out);
     tt_pattern_text templates[4]; /* defaults; the unused ones are zero */
 } tt_format;
 
@@ -74,11 +74,11 @@ tt_err tt_row_end(tt_reader *r);
 /* The reason continues "line 40 ...": has no "output" */
 tt_err tt_row_bad(tt_reader *r, int64_t line, const char *fmt, ...) TT_PRINTF(3, 4);
 
-tt_err tt_head_jsonl(tt_reader *r, const char *text, size_t size, tt_head *out);
-tt_err tt_head_json(tt_reader *r, const char *text, size_t size, tt_head *out); /* one array of objects, or JSONL */
-tt_err tt_head_superni(tt_reader *r, const char *text, size_t size, tt_head *out);
-tt_err tt_head_tsv(tt_reader *r, const char *text, size_t size, tt_head *out);
-tt_err tt_head_csv(tt_reader *r, const char *text, size_t size, tt_head *out);
-tt_err tt_head_text(tt_reader *r, const char *text, size_t size, tt_head *out);
+tt_err tt_head_jsonl(tt_reader *r, const char *text, size_t size, tt_filehead *out);
+tt_err tt_head_json(tt_reader *r, const char *text, size_t size, tt_filehead *out); /* one array of objects, or JSONL */
+tt_err tt_head_superni(tt_reader *r, const char *text, size_t size, tt_filehead *out);
+tt_err tt_head_tsv(tt_reader *r, const char *text, size_t size, tt_filehead *out);
+tt_err tt_head_csv(tt_reader *r, const char *text, size_t size, tt_filehead *out);
+tt_err tt_head_text(tt_reader *r, const char *text, size_t size, tt_filehead *out);
 
 #endif

@@ -158,9 +158,9 @@ tt_err tt_json_lines(tt_reader *r, char *text, size_t size, int64_t line)
     return TT_OK;
 }
 
-tt_err tt_head_jsonl(tt_reader *r, const char *text, size_t size, tt_head *out)
+tt_err tt_head_jsonl(tt_reader *r, const char *text, size_t size, tt_filehead *out)
 {
-    *out = (tt_head){.rows = tt_json_lines, .lines_alone = true};
+    *out = (tt_filehead){.rows = tt_json_lines, .lines_alone = true};
     return TT_OK;
 }
 
@@ -219,11 +219,11 @@ static tt_err parse_array(tt_reader *r, char *text, size_t size, int64_t first)
     return tt_row_bad(r, s.line, "ends before the list is closed with ']'; the file is cut short");
 }
 
-tt_err tt_head_json(tt_reader *r, const char *text, size_t size, tt_head *out)
+tt_err tt_head_json(tt_reader *r, const char *text, size_t size, tt_filehead *out)
 {
     scan s = {text, 1};
     skip_blanks(&s);
     bool array = *s.p == '[';
-    *out = (tt_head){.rows = array ? parse_array : tt_json_lines, .lines_alone = !array};
+    *out = (tt_filehead){.rows = array ? parse_array : tt_json_lines, .lines_alone = !array};
     return TT_OK;
 }

@@ -128,13 +128,13 @@ static tt_err parse_whole(tt_reader *r, char *text, size_t size, int64_t line)
     return e;
 }
 
-tt_err tt_head_superni(tt_reader *r, const char *text, size_t size, tt_head *out)
+tt_err tt_head_superni(tt_reader *r, const char *text, size_t size, tt_filehead *out)
 {
     const char *end = strchrnul(text, '\n');
     json_t *header = json_loadb(text, (size_t)(end - text), 0, NULL);
-    *out = (tt_head){.rows = parse_whole};
+    *out = (tt_filehead){.rows = parse_whole};
     if (header && !tt_json_find(header, "Instances")) {
-        *out = (tt_head){(size_t)(end - text) + (*end == '\n'), 1, tt_json_lines, true};
+        *out = (tt_filehead){(size_t)(end - text) + (*end == '\n'), 1, tt_json_lines, true};
         tt_err e = use_header(r, header);
         json_decref(header);
         return e;

@@ -208,12 +208,12 @@ static tt_err parse_tsv(tt_reader *r, char *text, size_t size, int64_t line)
     return e;
 }
 
-tt_err tt_head_tsv(tt_reader *r, const char *text, size_t size, tt_head *out)
+tt_err tt_head_tsv(tt_reader *r, const char *text, size_t size, tt_filehead *out)
 {
     cursor c = {(char *)text, (char *)text + size, 1}; /* next_tsv changes nothing */
     record names = {0};
     tt_err e = read_names(r, &c, next_tsv, &names);
-    *out = (tt_head){(size_t)(c.p - text), c.line - 1, parse_tsv, true};
+    *out = (tt_filehead){(size_t)(c.p - text), c.line - 1, parse_tsv, true};
     free(names.field);
     return e;
 }
@@ -229,8 +229,8 @@ static tt_err parse_csv(tt_reader *r, char *text, size_t size, int64_t line)
     return e;
 }
 
-tt_err tt_head_csv(tt_reader *r, const char *text, size_t size, tt_head *out)
+tt_err tt_head_csv(tt_reader *r, const char *text, size_t size, tt_filehead *out)
 {
-    *out = (tt_head){.rows = parse_csv};
+    *out = (tt_filehead){.rows = parse_csv};
     return TT_OK;
 }

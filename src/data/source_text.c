@@ -56,8 +56,8 @@ static tt_err parse_text(tt_reader *r, char *text, size_t size, int64_t line)
     return TT_OK;
 }
 
-tt_err tt_head_text(tt_reader *r, const char *text, size_t size, tt_head *out)
+tt_err tt_head_text(tt_reader *r, const char *text, size_t size, tt_filehead *out)
 {
-    *out = (tt_head){.rows = parse_text};
+    *out = (tt_filehead){.rows = parse_text};
     return TT_OK;
 }

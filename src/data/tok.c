@@ -270,6 +270,11 @@ static tt_err encode_cut(const tt_tok *t, const char *text, size_t size, tt_ids 
     return encode_plain(t, text + from, size - from, out);
 }
 
+tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out)
+{
+    return encode_cut(t, text, size, out);
+}
+
 tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out)
 {
     if (!special) return encode_plain(t, text, size, out);
