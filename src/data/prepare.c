@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 20, ROUND = 32 << 20, LISTS = 3 };
+enum { CHUNK = 1 << 20, ROUND = 32 << 20, LISTS = 3, FILE_COST = 64 /* opening one is work, too; bytes */ };
 
 typedef struct work { /* a set that the job needs */
     const tt_spec *spec;
@@ -327,9 +327,10 @@ static int64_t plan_file(state *s, int i, int64_t left, int64_t *load)
     }
     do {
         int r = one >= 0 ? one : least_loaded(load, s->m->size);
+        int64_t rest = w->estimate - lo, n = rest > 0 && rest < s->o.chunk ? rest : s->o.chunk;
         add_task(s, (task){i, r, lo, lo + s->o.chunk});
-        load[r] += s->o.chunk;
-        taken += s->o.chunk;
+        load[r] += n + FILE_COST;
+        taken += n + FILE_COST;
         lo += s->o.chunk;
     } while (lo < w->estimate && taken < left);
     return taken;
