@@ -145,15 +145,47 @@ void tt_maker_fini(tt_maker *k);
 tt_err tt_maker_ids(tt_maker *k, int64_t n, tt_draw draw, int32_t **ids, tt_sizes *size);
 
 /* ---- the mixture (DESIGN D8) ---------------------------------------------------------------------------------------
- * Draw n of the mixture is a function of (seed, n): an epoch is sum_i e_i draws, e_i = round(weight_i * min(rows_i, cap_i)), in an
- * order permuted by the epoch; data set i gives its rows without replacement through its own permutation (keyed by its name), epoch after
- * epoch, also when a cap makes it give fewer than it has. A weight above 0 gives at least one draw an epoch. O(log sets). */
+ *   data:
+ *     cap: 10000
+ *     mixture:
+ *       preset: flan-t5-paper-b     # brings named parts with shares, caps and prompts (presets.c); the job's parts are merged by name
+ *       draw: stratified            # | random
+ *       rate: proportional          # in a part: weight * min(rows, cap) | temperature: that to the power 1/temperature | equal | weights
+ *       temperature: 1
+ *       cap: 30000                  # per data set; its own cap comes before its part's, that before the parent's, that before data.cap
+ *       parts:                      # sub-mixtures with fixed shares, nested to any depth
+ *         - {name: niv2, share: 0.242, cap: 5000, from: {collection: superni}}   # collection category dataset language licence name
+ *         - {name: mine, share: 0.1, prompts: {few_shot: 0.5}}                   # takes the data sets whose key mixture names it
+ * A data set belongs to the part that its own key mixture names, else to the first whose from takes it. Shares of siblings are those of
+ * the parts that have something to draw. Without parts all data sets share one by the rate.
+ *
+ * draw stratified: after N draws every data set has had its planned number to within one, at every N (quota.h), so no small data set is
+ * left out by chance, an epoch is exact, and batches vary less than independent draws make them. The plan is a table of whole numbers
+ * over a cycle: the epoch where rates are proportional without parts, else of at least 2^20 draws (shares are rounded to that). Rows
+ * come without replacement: a data set gives all of its rows, in an order keyed by its name, before any comes again, also across epochs.
+ * draw random: data set and row are drawn independently with replacement, as seqio does; for comparison. */
 typedef struct tt_mix tt_mix;
-tt_err tt_mix_new(const tt_sets *s, uint64_t seed, tt_mix **out); /* TT_EDATA if nothing can be drawn */
+typedef struct tt_mixpart {
+    const char *path; /* "niv2", "flan.qa" */
+    int depth;        /* 0: at the top */
+    double share;     /* of all draws */
+    int nset;         /* data sets with something to draw, in it and its parts */
+} tt_mixpart;
+
+/* Local. Reads job->data.mixture; the sets must outlive it. TT_EJOB: the mixture's keys; TT_EDATA if nothing can be drawn. */
+tt_err tt_mix_new(const tt_job *job, const tt_sets *s, tt_mix **out);
 void tt_mix_free(tt_mix *x);
-int64_t tt_mix_epoch(const tt_mix *x);         /* draws in one epoch */
-double tt_mix_share(const tt_mix *x, int set); /* planned share */
+int64_t tt_mix_epoch(const tt_mix *x); /* draws in an epoch: the sum of min(rows, cap) (times weight, without parts) */
+double tt_mix_share(const tt_mix *x, int set); /* planned share of the draws */
+int64_t tt_mix_cap(const tt_mix *x, int set);  /* the cap that holds for it, above its rows or not; 0: none */
+int64_t tt_mix_hash(const tt_mix *x);          /* of all that a draw's number means; 63 bits */
+int tt_mix_parts(const tt_mix *x);             /* 0: one flat mixture */
+const tt_mixpart *tt_mix_part(const tt_mix *x, int part); /* parents before their parts */
+int tt_mix_part_of(const tt_mix *x, int set);             /* -1: there are no parts */
+/* Draw n >= 0: a function of (job->seed, n). O(log sets) read in order; a jump costs a period of 2^16 draws, a few milliseconds. */
 tt_draw tt_mix_draw(const tt_mix *x, int64_t n);
+/* count[sets]: draws of each among the first n. Stratified: as quick as a jump; random: walks them. */
+void tt_mix_counts(const tt_mix *x, int64_t n, int64_t *count);
 
 /* ---- batches --------------------------------------------------------------------------------------------------------
  * A global batch: consecutive draws while source + target tokens fit batch_tokens (at least one). It is cut into G grains,
@@ -200,6 +232,26 @@ void tt_grain_make(tt_arena *a, int B, const tt_ex *ex, int pad_id, tt_grain *ou
  * sentinels. */
 void tt_span_corrupt(const tt_tok *t, const int32_t *ids, int n, double rate, double mean, tt_rkey key, tt_ids *src,
                      tt_ids *tgt);
+
+/* ---- lengths --------------------------------------------------------------------------------------------------------
+ * What the examples of a data set come to in tokens, as the model sees them in their first draw: template and exemplars chosen, cut to
+ * data.max_source and data.max_target. */
+enum { TT_LENGTH_BINS = 64 }; /* a quarter of an octave each: bin b holds lengths in [2^(b/4), 2^((b+1)/4)) */
+typedef struct tt_spread {
+    double mean;
+    int32_t p50, p95, max;
+    int64_t bin[TT_LENGTH_BINS];
+} tt_spread;
+typedef struct tt_lengths {
+    int64_t rows;    /* that were measured */
+    int64_t cut;     /* of them, longer than allowed */
+    int64_t cut_row; /* the first row that was cut; -1: none */
+    tt_spread source, target;
+} tt_lengths;
+/* Collective. out[s->n]. Of every data set a seeded sample of at most limit rows (0: all). The same on any number of ranks. Memory: 16 bytes
+ * a measured row. */
+tt_err tt_lengths_measure(const tt_mesh *m, const tt_job *job, const tt_sets *s, const tt_tok *tok, int64_t limit,
+                          tt_lengths *out);
 
 /* ---- made-up collections ----------------------------------------------------------------------------------------------
  * Little instruction tasks with answers computed by code, for demonstrations and scale tests. */

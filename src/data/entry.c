@@ -10,9 +10,11 @@
 
 typedef struct entry {
     const char *name, *path, *format, *category, *list, *only;
+    const char *collection, *dataset, *language, *licence, *mixture;
     const tt_yaml *fields, *templates, *split, *where, *columns;
-    int64_t cap, limit;
+    int64_t cap, limit, rows;
     double weight;
+    bool held_out;
 } entry;
 
 #define AT(field) offsetof(entry, field)
@@ -28,6 +30,13 @@ static const tt_keyrow entry_keys[] = {
     {"columns", TT_KTREE, AT(columns), NULL, NULL, "names of the columns of a TSV or CSV file without header line"},
     {"templates", TT_KTREE, AT(templates), NULL, NULL, "list of {source, target, when, unless}"},
     {"category", TT_KTEXT, AT(category), NULL, NULL, "for reports; default: what the file says"},
+    {"collection", TT_KTEXT, AT(collection), NULL, NULL, "for reports, select and the mixture's parts"},
+    {"dataset", TT_KTEXT, AT(dataset), NULL, NULL, "the source that the task is made of"},
+    {"language", TT_KTEXT, AT(language), NULL, NULL, "for reports and select"},
+    {"licence", TT_KTEXT, AT(licence), NULL, NULL, "for reports and select"},
+    {"mixture", TT_KTEXT, AT(mixture), NULL, NULL, "the part of data.mixture that it belongs to"},
+    {"held_out", TT_KBOOL, AT(held_out), "false", NULL, "never trained on: left out of data.train"},
+    {"rows", TT_KINT, AT(rows), "0", "0..", "how many there should be; the audit compares"},
     {"where", TT_KTREE, AT(where), NULL, NULL, "superni: take only files whose header has these values"},
     {"cap", TT_KINT, AT(cap), "0", "0..", "examples that count in the mixture; 0: data.cap"},
     {"weight", TT_KREAL, AT(weight), "1", "0..", "multiplies the share in the mixture"},
@@ -162,9 +171,16 @@ static tt_err read_shared(const reader *r, const entry *e, const tt_yaml *y, con
                    .at = y,
                    .columns = e->columns,
                    .where = e->where,
-                   .cap = e->cap ? e->cap : r->job->data.cap,
+                   .cap = e->cap,
                    .limit = e->limit,
-                   .weight = e->weight};
+                   .weight = e->weight,
+                   .collection = e->collection,
+                   .dataset = e->dataset,
+                   .language = e->language,
+                   .licence = e->licence,
+                   .mixture = e->mixture,
+                   .held_out = e->held_out,
+                   .declared = e->rows};
     TT_TRY(check_kind(y, e->fields, TT_MAP, "fields", "a map, column: name in the file"));
     TT_TRY(check_kind(y, e->where, TT_MAP, "where", "a map, key: value of the header"));
     TT_TRY(check_kind(y, e->columns, TT_LIST, "columns", "a list of names"));
