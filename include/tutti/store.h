@@ -1,4 +1,4 @@
-/* store: safetensors in and out, HDF5 checkpoints, hashes of weights. */
+/* store: safetensors in and out, HDF5 checkpoints and column files, hashes of weights. */
 #ifndef TUTTI_STORE_H
 #define TUTTI_STORE_H
 
@@ -88,9 +88,9 @@ typedef struct tt_ckarray { /* one logical array of the checkpoint, whole shape 
     int ndim;
     int64_t shape[4];
     int64_t n;
-    int64_t lo,
-        hi; /* the elements this rank holds (lo == hi: none). Writing: over all ranks they cover 0..n exactly once and are cut at
-               multiples of TT_BLOCK (or n); reading: anything. */
+    /* The elements this rank holds (lo == hi: none). Writing: over all ranks they cover 0..n exactly once; a cut at a multiple of
+     * TT_BLOCK saves reading that block once more. Reading: anything. */
+    int64_t lo, hi;
     float *x; /* element lo */
 } tt_ckarray;
 
@@ -142,5 +142,49 @@ tt_err tt_ckpt_weights(const char *path, tt_pars *pars);
 tt_ckarray *tt_ckpt_arrays(const tt_pars *pars, tt_arena *a);
 /* Local. One text by name, in a; NULL if the file has none of that name. */
 tt_err tt_ckpt_text(const char *path, const char *name, tt_arena *a, char **text);
+
+/* ---- column files (HDF5) ------------------------------------------------------------------------------------------
+ * Named one-dimensional arrays, written once by all ranks and then only read, mapped: the ranks of a node share one copy in memory.
+ *   /<name>          U8 I32 U32 I64 U64 F32 F64, little-endian; a name with slashes lies in groups: "row/line"
+ *   /<text>          a small UTF-8 string at the root, such as a description in JSON
+ *   format, kind     attributes of the root: 1, "columns" (a checkpoint has no kind)
+ * Arrays and texts have the attribute xxh3 as in a checkpoint, arrays over blocks of 256 KiB. Every array lies in one piece and begins
+ * at a multiple of 64 bytes. The bytes of a file do not depend on the number of ranks or on who held what; h5dump and h5py read it. */
+typedef struct tt_col {
+    const char *name;
+    tt_dtype type;
+    int64_t n; /* of the whole array, the same on all ranks */
+    /* This rank's elements (lo == hi: none). Over all ranks they cover 0..n exactly once, cut anywhere. */
+    int64_t lo, hi;
+    const void *x; /* element lo */
+} tt_col;
+
+/* Collective (m NULL: this process alone); names, types and n are the same on all ranks, texts count on rank 0, NULL ones are left out
+ * (at most 64). Written beside path under a name of its own (path.<host>-<pid>.tmp), made durable, read back and compared, then renamed:
+ * a reader finds the old file or the new one, whole; who has the old one mapped keeps it. Runs that make the same file at once do not
+ * disturb each other, the last one's stays. TT_ERUN (full disk, no such folder ...), the same on all ranks: the temporary is removed and
+ * an older file of that name stays. A run that is killed leaves its temporary. Parts that do not cover are a bug of the caller's. */
+tt_err tt_cols_write(const tt_mesh *m, const char *path, int ncol, const tt_col *col, int ntext, const tt_cktext *text);
+
+/* Local. Maps path. Types, shapes, places and the texts' checksums are checked, the arrays' are not (tt_cols_verify). TT_EFILE: no such
+ * file, not a column file, truncated, damaged, or with arrays that cannot be mapped from this very file (compressed, chunked, external,
+ * virtual, at odd places). Links in it are not followed. The file must not be cut short while it is open: touching what is gone is
+ * a bus error, as with every mapped file; tt_cols_write never does that. */
+typedef struct tt_cols tt_cols;
+tt_err tt_cols_open(const char *path, tt_cols **out);
+void tt_cols_close(tt_cols *f); /* NULL: nothing. What get, need and text returned is gone */
+/* x[n] in the map, aligned to 64 bytes if tutti wrote it, to its element in any case; NULL if there is none of that name and type. An
+ * empty one is not NULL. */
+const void *tt_cols_get(const tt_cols *f, const char *name, tt_dtype type, int64_t *n);
+/* The same, but TT_EFILE with the file, the name and what is there instead. */
+tt_err tt_cols_need(const tt_cols *f, const char *name, tt_dtype type, const void **x, int64_t *n);
+const char *tt_cols_text(const tt_cols *f, const char *name); /* lives as long as f; NULL: none */
+/* Collective (m NULL: this process alone). All arrays and texts against their checksums, the blocks shared out over the ranks. TT_EFILE
+ * names the first array that differs. */
+tt_err tt_cols_verify(const tt_mesh *m, const char *path);
+/* Local. Is path a column file, as far as its head says? Never fails. */
+bool tt_cols_is(const char *path);
+/* Local. Table of contents on out; checks all checksums. */
+tt_err tt_cols_inspect(const char *path, FILE *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* tutti inspect PATH: what a checkpoint, the newest checkpoint of a run, or a Hugging Face folder holds. */
+/* tutti inspect PATH: what a checkpoint, the newest checkpoint of a run, a column file or a Hugging Face folder holds. */
 #include "tutti/cli.h"
 #include "tutti/model.h"
 
@@ -35,13 +35,13 @@ static tt_err inspect(const char *path, tt_arena *a)
         return tt_fail(TT_EFILE,
                        "%s: holds neither a checkpoint nor model.safetensors; name a run, a checkpoint or a model",
                        path);
-    return tt_ckpt_inspect(file, stdout);
+    return tt_cols_is(file) ? tt_cols_inspect(file, stdout) : tt_ckpt_inspect(file, stdout);
 }
 
 tt_err tt_verb_inspect(const tt_mesh *m, const tt_args *args)
 {
     if (args->n != 1 || args->nset)
-        return tt_fail(TT_EJOB, "inspect takes one path: tutti inspect CHECKPOINT|RUN|FOLDER");
+        return tt_fail(TT_EJOB, "inspect takes one path: tutti inspect CHECKPOINT|RUN|FOLDER|COLUMNS");
     tt_arena *a = tt_arena_new(1 << 14);
     tt_err e = inspect(args->pos[0], a);
     tt_arena_free(a);

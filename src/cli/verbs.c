@@ -10,7 +10,7 @@ const tt_verb tt_verbs[] = {
      false, tt_verb_generate},
     {"probe", "probe model=PATH batch=FILE.safetensors out=FILE.safetensors [grads=1]",
      "logits, losses and gradients of given token ids", false, tt_verb_probe},
-    {"inspect", "inspect CHECKPOINT|RUN|FOLDER", "table of contents; last line: the hash of the weights", false,
+    {"inspect", "inspect CHECKPOINT|RUN|FOLDER|COLUMNS", "table of contents; last line: the hash of the weights", false,
      tt_verb_inspect},
     {"import", "import FOLDER out=FILE.h5", "Hugging Face folder to checkpoint", false, tt_verb_import},
     {"export", "export CHECKPOINT|RUN out=FOLDER [dtype=f32|bf16|f16] [tokenizer=DIR] [shard=BYTES]",

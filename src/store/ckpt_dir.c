@@ -164,7 +164,7 @@ static tt_err check_structure(tt_ckfile *f, tt_arena *a)
     int n;
     tt_ckattr *attr;
     char **name, *text;
-    TT_TRY(tt_h5_open(&h, f->path));
+    TT_TRY(tt_h5_open(&h, f->path, TT_H5CKPT));
     tt_err e = tt_h5_rows(&h, &f->n, &f->row);
     if (e == TT_OK) e = tt_h5_attrs(&h, a, &n, &attr);
     if (e == TT_OK) e = tt_h5_texts(&h, a, &n, &name);
@@ -180,9 +180,7 @@ static tt_err verify_file(const tt_mesh *m, tt_ckfile *f, tt_arena *a)
     tt_err e = tt_ck_agree(m, tt_ck_root(m) ? check_structure(f, a) : TT_OK);
     tt_arena_rewind(a, mark);
     if (e != TT_OK) return e;
-    tt_ck_bcast(m, &f->n, sizeof f->n);
-    if (!tt_ck_root(m)) f->row = tt_malloc(sizeof *f->row * (size_t)f->n);
-    tt_ck_bcast(m, f->row, sizeof *f->row * (size_t)f->n);
+    tt_ck_bcast_rows(m, f);
     return tt_ck_verify(m, f);
 }
 

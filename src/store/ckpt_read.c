@@ -15,7 +15,7 @@ tt_err tt_ck_open_read(const char *path, int *fd)
     return *fd >= 0 ? TT_OK : tt_fail(TT_EFILE, "%s: cannot be opened: %s", path, strerror(errno));
 }
 
-const tt_ckrow *tt_ck_find_row(int n, const tt_ckrow *row, const char *path)
+const tt_h5row *tt_ck_find_row(int n, const tt_h5row *row, const char *path)
 {
     int lo = 0, hi = n;
     while (lo < hi) {
@@ -30,25 +30,30 @@ const tt_ckrow *tt_ck_find_row(int n, const tt_ckrow *row, const char *path)
 }
 
 /* ---- checksums ----------------------------------------------------------------------------------------------------------*/
-tt_err tt_ck_compare_sums(const char *path, const tt_blocks *b)
+static tt_err compare_sums(const tt_blocks *b, const tt_ckfile *f)
 {
     for (int i = 0; i < b->n; i++) {
         char hex[33];
         tt_blocks_sum(b, i, hex);
         if (strcmp(hex, b->row[i].hash))
-            return tt_fail(TT_EFILE, "%s: %s: checksum mismatch, the file is damaged; use another checkpoint", path,
-                           b->row[i].path);
+            return tt_fail(TT_EFILE, "%s: %s: checksum mismatch, the file is damaged; %s", f->path, b->row[i].path,
+                           tt_h5_remedy(f->kind));
     }
     return TT_OK;
 }
 
 /* Collective. Hashes the blocks that no rank has hashed yet, from the file, and compares all arrays. */
-static tt_err finish_sums(const tt_mesh *m, int fd, const char *path, tt_blocks *b)
+static tt_err finish_sums(const tt_mesh *m, int fd, const tt_ckfile *f, tt_blocks *b)
 {
-    tt_blocks_exchange(m, b);
-    TT_TRY(tt_ck_agree(m, tt_blocks_each(m, fd, path, b, true, tt_block_take)));
-    tt_blocks_exchange(m, b);
-    return tt_ck_agree(m, tt_ck_compare_sums(path, b));
+    TT_TRY(tt_blocks_finish(m, fd, f->path, b));
+    return tt_ck_agree(m, compare_sums(b, f));
+}
+
+void tt_ck_bcast_rows(const tt_mesh *m, tt_ckfile *f)
+{
+    tt_ck_bcast(m, &f->n, sizeof f->n);
+    if (!tt_ck_root(m)) f->row = tt_malloc(sizeof *f->row * ((size_t)f->n + 1));
+    tt_ck_bcast(m, f->row, sizeof *f->row * (size_t)f->n);
 }
 
 tt_err tt_ck_verify(const tt_mesh *m, const tt_ckfile *f)
@@ -58,7 +63,7 @@ tt_err tt_ck_verify(const tt_mesh *m, const tt_ckfile *f)
     if ((e = tt_ck_agree(m, e)) == TT_OK) {
         tt_blocks b;
         tt_blocks_init(&b, f->n, f->row);
-        e = finish_sums(m, fd, f->path, &b);
+        e = finish_sums(m, fd, f, &b);
         tt_blocks_fini(&b);
     }
     if (fd >= 0) close(fd);
@@ -86,7 +91,7 @@ static tt_err fill_attrs(tt_h5 *h, tt_arena *a, tt_ckpt *c)
 static tt_err read_head(tt_ckfile *f, tt_arena *a, tt_ckpt *c)
 {
     tt_h5 h;
-    TT_TRY(tt_h5_open(&h, f->path));
+    TT_TRY(tt_h5_open(&h, f->path, TT_H5CKPT));
     tt_err e = tt_h5_rows(&h, &f->n, &f->row);
     if (e == TT_OK && c->nattr > 0) e = fill_attrs(&h, a, c);
     for (int i = 0; i < c->ntext && e == TT_OK; i++) e = tt_h5_text(&h, c->text[i].name, a, &c->text[i].text);
@@ -97,9 +102,7 @@ static tt_err read_head(tt_ckfile *f, tt_arena *a, tt_ckpt *c)
 /* Collective. */
 static void share_head(const tt_mesh *m, tt_ckfile *f, tt_arena *a, tt_ckpt *c)
 {
-    tt_ck_bcast(m, &f->n, sizeof f->n);
-    if (!tt_ck_root(m)) f->row = tt_malloc(sizeof *f->row * (size_t)f->n);
-    tt_ck_bcast(m, f->row, sizeof *f->row * (size_t)f->n);
+    tt_ck_bcast_rows(m, f);
     for (int i = 0; i < c->nattr; i++) {
         tt_ck_bcast(m, &c->attr[i].i, sizeof c->attr[i].i);
         tt_ck_bcast(m, &c->attr[i].r, sizeof c->attr[i].r);
@@ -109,10 +112,10 @@ static void share_head(const tt_mesh *m, tt_ckfile *f, tt_arena *a, tt_ckpt *c)
 }
 
 /* ---- matching ---------------------------------------------------------------------------------------------------------------*/
-static tt_err match_one(const tt_ckfile *f, const tt_ckarray *a, tt_ckrow *row)
+static tt_err match_one(const tt_ckfile *f, const tt_ckarray *a, tt_h5row *row)
 {
     char have[96], want[96];
-    const tt_ckrow *r = tt_ck_find_row(f->n, f->row, a->path);
+    const tt_h5row *r = tt_ck_find_row(f->n, f->row, a->path);
     if (!r)
         return tt_fail(TT_EFILE, "%s: is from another model: it has no %s %s; choose its own config or another folder",
                        f->path, a->path, tt_shape_text(a->ndim, a->shape, want));
@@ -139,7 +142,7 @@ static tt_err check_all_used(const tt_ckfile *f, const tt_ckpt *c)
         f->path, there, asked);
 }
 
-static tt_err match(const tt_ckfile *f, const tt_ckpt *c, tt_ckrow *row)
+static tt_err match(const tt_ckfile *f, const tt_ckpt *c, tt_h5row *row)
 {
     for (int i = 0; i < c->narray; i++) TT_TRY(match_one(f, &c->array[i], &row[i]));
     return check_all_used(f, c);
@@ -193,7 +196,7 @@ static tt_err read_arrays(const tt_mesh *m, int fd, const char *path, const tt_c
     return tt_ck_agree(m, e);
 }
 
-static tt_err read_numbers(const tt_mesh *m, const tt_ckfile *f, const tt_ckpt *c, const tt_ckrow *row)
+static tt_err read_numbers(const tt_mesh *m, const tt_ckfile *f, const tt_ckpt *c, const tt_h5row *row)
 {
     int fd;
     tt_err e = tt_ck_agree(m, tt_ck_open_read(f->path, &fd));
@@ -201,7 +204,7 @@ static tt_err read_numbers(const tt_mesh *m, const tt_ckfile *f, const tt_ckpt *
         tt_blocks b;
         tt_blocks_init(&b, c->narray, row);
         e = read_arrays(m, fd, f->path, c, &b);
-        if (e == TT_OK) e = finish_sums(m, fd, f->path, &b);
+        if (e == TT_OK) e = finish_sums(m, fd, f, &b);
         tt_blocks_fini(&b);
     }
     if (fd >= 0) close(fd);
@@ -214,7 +217,7 @@ tt_err tt_ckpt_read(const tt_mesh *m, const char *path, tt_arena *a, tt_ckpt *c)
     tt_err e = tt_ck_agree(m, tt_ck_root(m) ? read_head(&f, a, c) : TT_OK);
     if (e == TT_OK) {
         share_head(m, &f, a, c);
-        tt_ckrow *row = tt_malloc(sizeof *row * ((size_t)c->narray + 1));
+        tt_h5row *row = tt_malloc(sizeof *row * ((size_t)c->narray + 1));
         e = tt_ck_agree(m, match(&f, c, row));
         if (e == TT_OK) e = read_numbers(m, &f, c, row);
         free(row);
@@ -249,7 +252,7 @@ tt_err tt_ckpt_text(const char *path, const char *name, tt_arena *a, char **text
 {
     tt_h5 h;
     *text = NULL;
-    TT_TRY(tt_h5_open(&h, path));
+    TT_TRY(tt_h5_open(&h, path, TT_H5CKPT));
     tt_err e = tt_h5_text(&h, name, a, text);
     tt_h5_close(&h);
     return e;

@@ -12,6 +12,7 @@ tt_err tt_disk_fail(const char *path, const char *what, int why)
 {
     const char *remedy = why == ENOSPC || why == EDQUOT ? "free some space or choose another folder"
                          : why == EFBIG                 ? "raise the file size limit (ulimit -f)"
+                         : why == ENOENT                ? "make the folder or choose another one"
                          : why == EACCES || why == EPERM || why == EROFS
                              ? "make the folder writable or choose another one"
                              : "check the file system";

@@ -1,4 +1,4 @@
-/* Makes the structure of a checkpoint file. Every step looks at the flag of the one before. */
+/* Makes the structure of a checkpoint or a column file. Every step looks at the flag of the one before. */
 #include "h5.h"
 #include "hash.h"
 
@@ -74,21 +74,21 @@ static bool make_parents(hid_t file, const char *path)
     return good;
 }
 
-static bool put_state(hid_t file, const tt_ckpt *c)
+static bool put_state(hid_t file, const tt_h5plan *p)
 {
     const tt_ckattr *order[64];
-    assert(c->nattr <= 64);
+    assert(p->nattr <= 64);
     hid_t g = make_group(file, "/state");
     bool good = g >= 0;
-    for (int i = 0; i < c->nattr && good; i++) {
-        const tt_ckattr *v = order[i] = &c->attr[i];
+    for (int i = 0; i < p->nattr && good; i++) {
+        const tt_ckattr *v = order[i] = &p->attr[i];
         good = v->real ? put_attr(g, v->name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &v->r)
                        : put_attr(g, v->name, H5T_STD_I64LE, H5T_NATIVE_INT64, &v->i);
     }
     if (good) {
         char hex[33];
-        if (c->nattr > 0) qsort(order, (size_t)c->nattr, sizeof *order, by_name);
-        tt_attrs_hash(c->nattr, order, hex);
+        if (p->nattr > 0) qsort(order, (size_t)p->nattr, sizeof *order, by_name);
+        tt_attrs_hash(p->nattr, order, hex);
         good = put_tag(g, hex);
     }
     if (g >= 0) good &= H5Gclose(g) >= 0;
@@ -96,15 +96,15 @@ static bool put_state(hid_t file, const tt_ckpt *c)
 }
 
 /* Contiguous, placed at once, never filled: its bytes are written by the ranks. */
-static bool put_array(hid_t file, hid_t make, const tt_ckarray *a, tt_ckrow *row)
+static bool put_array(hid_t file, hid_t make, tt_h5row *row)
 {
     static const char zero[TT_HEX] = "00000000000000000000000000000000";
     hsize_t dims[4];
-    for (int i = 0; i < a->ndim; i++) dims[i] = (hsize_t)a->shape[i];
-    hid_t s = a->ndim > 0 ? H5Screate_simple(a->ndim, dims, NULL) : H5Screate(H5S_SCALAR);
-    hid_t d = H5Dcreate2(file, a->path, H5T_IEEE_F32LE, s, H5P_DEFAULT, make, H5P_DEFAULT);
+    for (int i = 0; i < row->ndim; i++) dims[i] = (hsize_t)row->shape[i];
+    hid_t s = row->ndim > 0 ? H5Screate_simple(row->ndim, dims, NULL) : H5Screate(H5S_SCALAR);
+    hid_t d = H5Dcreate2(file, row->path, tt_h5_type(row->type), s, H5P_DEFAULT, make, H5P_DEFAULT);
     bool good = d >= 0 && put_tag(d, zero);
-    if (good && a->n > 0) {
+    if (good && row->n > 0) {
         haddr_t at = H5Dget_offset(d);
         good = at != HADDR_UNDEF;
         row->at = (int64_t)at;
@@ -114,19 +114,31 @@ static bool put_array(hid_t file, hid_t make, const tt_ckarray *a, tt_ckrow *row
     return good;
 }
 
-static bool put_all(hid_t file, const tt_ckpt *c, tt_ckrow *row)
+/* What tells a reader the kind of file: checkpoints have no "kind", they were there first. */
+static bool put_head(hid_t file, const tt_h5plan *p)
 {
+    int64_t format = TT_CKFORMAT;
+    if (!put_attr(file, "format", H5T_STD_I64LE, H5T_NATIVE_INT64, &format)) return false;
+    if (p->kind == TT_H5CKPT) return put_state(file, p);
+    hid_t t = string_type(sizeof TT_H5COLUMNS);
+    bool good = put_attr(file, "kind", t, t, TT_H5COLUMNS);
+    H5Tclose(t);
+    return good;
+}
+
+static bool put_all(hid_t file, const tt_h5plan *p)
+{
+    assert(p->ntext <= 64); /* as many are read */
     hid_t make = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(make, false);
     H5Pset_layout(make, H5D_CONTIGUOUS);
     H5Pset_alloc_time(make, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(make, H5D_FILL_TIME_NEVER);
-    int64_t format = TT_CKFORMAT;
-    bool good = put_attr(file, "format", H5T_STD_I64LE, H5T_NATIVE_INT64, &format) && put_state(file, c);
-    for (int i = 0; i < c->ntext && good; i++)
-        if (c->text[i].text) good = put_text(file, make, c->text[i].name, c->text[i].text);
-    for (int i = 0; i < c->narray && good; i++)
-        good = make_parents(file, c->array[i].path) && put_array(file, make, &c->array[i], &row[i]);
+    bool good = put_head(file, p);
+    for (int i = 0; i < p->ntext && good; i++)
+        if (p->text[i].text) good = put_text(file, make, p->text[i].name, p->text[i].text);
+    for (int i = 0; i < p->narray && good; i++)
+        good = make_parents(file, p->row[i].path) && put_array(file, make, &p->row[i]);
     H5Pclose(make);
     return good;
 }
@@ -141,19 +153,19 @@ static tt_err finish(tt_h5 *f, bool good)
     return e;
 }
 
-tt_err tt_h5_create(const char *path, const tt_ckpt *c, tt_ckrow *row)
+tt_err tt_h5_create(const char *path, const tt_h5plan *p)
 {
     tt_h5 f;
-    tt_h5_listen(&f, path);
-    hid_t access = tt_h5_access(), make = H5Pcreate(H5P_FILE_CREATE);
+    tt_h5_listen(&f, path, p->kind);
+    hid_t access = tt_h5_access(p->kind), make = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(make, false);
     f.file = H5Fcreate(path, H5F_ACC_TRUNC, make, access);
     H5Pclose(make);
     H5Pclose(access);
-    return finish(&f, f.file >= 0 && put_all(f.file, c, row));
+    return finish(&f, f.file >= 0 && put_all(f.file, p));
 }
 
-static bool set_tag(hid_t file, const tt_ckrow *row)
+static bool set_tag(hid_t file, const tt_h5row *row)
 {
     hid_t t = string_type(TT_HEX);
     hid_t d = H5Dopen2(file, row->path, H5P_DEFAULT);
@@ -165,14 +177,14 @@ static bool set_tag(hid_t file, const tt_ckrow *row)
     return good;
 }
 
-tt_err tt_h5_seal(const char *path, int n, const tt_ckrow *row)
+tt_err tt_h5_seal(const char *path, const tt_h5plan *p)
 {
     tt_h5 f;
-    tt_h5_listen(&f, path);
-    hid_t access = tt_h5_access();
+    tt_h5_listen(&f, path, p->kind);
+    hid_t access = tt_h5_access(p->kind);
     f.file = H5Fopen(path, H5F_ACC_RDWR, access);
     H5Pclose(access);
     bool good = f.file >= 0;
-    for (int i = 0; i < n && good; i++) good = set_tag(f.file, &row[i]);
+    for (int i = 0; i < p->narray && good; i++) good = set_tag(f.file, &p->row[i]);
     return finish(&f, good);
 }

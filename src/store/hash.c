@@ -13,7 +13,7 @@ static void to_hex(XXH128_hash_t v, char hex[33])
 
 void tt_bytes_hash(const void *p, size_t bytes, char hex[33]) { to_hex(XXH3_128bits(p, bytes), hex); }
 
-uint64_t tt_block_hash(const float *x, int64_t n) { return XXH3_64bits(x, (size_t)n * sizeof *x); }
+uint64_t tt_block_hash(const void *p, size_t bytes) { return XXH3_64bits(p, bytes); }
 
 tt_whash *tt_whash_new(void)
 {

@@ -11,7 +11,7 @@ void tt_whash_tensor(tt_whash *h, const char *name, int ndim, const int64_t *sha
 void tt_whash_data(tt_whash *h, const float *x, int64_t n);
 void tt_whash_done(tt_whash *h, char hex[33]); /* frees */
 
-uint64_t tt_block_hash(const float *x, int64_t n);
+uint64_t tt_block_hash(const void *p, size_t bytes);
 void tt_bytes_hash(const void *p, size_t bytes, char hex[33]);
 
 #endif

@@ -1,9 +1,10 @@
-/* The table of contents of a checkpoint or a Hugging Face folder. */
+/* The table of contents of a checkpoint, a column file or a Hugging Face folder. */
 #include "ckpt.h"
 #include "file.h"
 #include "hash.h"
 #include "hf.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,30 +16,48 @@ static void put_line(FILE *out, const char *name, int ndim, const int64_t *shape
     fprintf(out, "%-72s %-16s %-5s %12lld  %s\n", name, tt_shape_text(ndim, shape, text), type, (long long)bytes, sum);
 }
 
-/* ---- checkpoints --------------------------------------------------------------------------------------------------------*/
+/* ---- checkpoints and column files --------------------------------------------------------------------------------------------------------*/
 typedef struct look {
     tt_h5 h;
     int fd;
     FILE *out;
     tt_arena *a;
     int n;
-    tt_ckrow *row;
+    tt_h5row *row;
     int bad; /* arrays whose checksum differs */
 } look;
+
+/* "f32" */
+static const char *small_name(tt_dtype d, char type[16])
+{
+    const char *name = tt_dtype_name(d);
+    size_t i = 0;
+    for (; name[i] && i < 15; i++) type[i] = (char)tolower((unsigned char)name[i]);
+    type[i] = 0;
+    return type;
+}
+
+static void put_row(look *l, const tt_h5row *r, bool good)
+{
+    char type[16];
+    int64_t bytes = r->n * (int64_t)tt_dtype_size(r->type);
+    put_line(l->out, r->path, r->ndim, r->shape, small_name(r->type, type), bytes, good ? "ok" : "DAMAGED");
+}
 
 /* Hashes array i block by block; weights also go into the hash of the weights. */
 static tt_err look_array(look *l, tt_blocks *b, int i, tt_whash *weights)
 {
-    const tt_ckrow *r = &l->row[i];
-    bool is_weight = !strncmp(r->path, "/weights/", 9);
-    float *x = tt_malloc(TT_BLOCK * sizeof *x);
+    const tt_h5row *r = &l->row[i];
+    bool is_weight = l->h.kind == TT_H5CKPT && !strncmp(r->path, "/weights/", 9);
+    int64_t len = tt_block_len(r), size = (int64_t)tt_dtype_size(r->type);
+    void *x = tt_malloc(TT_BLOCK_BYTES);
     if (is_weight) tt_whash_tensor(weights, r->path + 9, r->ndim, r->shape);
     tt_err e = TT_OK;
-    for (int64_t lo = 0; lo < r->n && e == TT_OK; lo += TT_BLOCK) {
-        int64_t n = r->n - lo < TT_BLOCK ? r->n - lo : TT_BLOCK;
-        e = tt_read_at(l->fd, l->h.path, x, (size_t)n * 4, r->at + lo * 4);
-        tt_blocks_add(b, i, lo, lo + n, x);
-        if (is_weight) tt_whash_data(weights, x, n);
+    for (int64_t lo = 0; lo < r->n && e == TT_OK; lo += len) {
+        int64_t n = r->n - lo < len ? r->n - lo : len;
+        e = tt_read_at(l->fd, l->h.path, x, (size_t)(n * size), r->at + lo * size);
+        if (e == TT_OK) tt_blocks_add(b, i, lo, lo + n, x);
+        if (e == TT_OK && is_weight) tt_whash_data(weights, x, n);
     }
     free(x);
     if (e != TT_OK) return e;
@@ -46,7 +65,7 @@ static tt_err look_array(look *l, tt_blocks *b, int i, tt_whash *weights)
     tt_blocks_sum(b, i, hex);
     bool good = !strcmp(hex, r->hash);
     l->bad += !good;
-    put_line(l->out, r->path, r->ndim, r->shape, "f32", r->n * 4, good ? "ok" : "DAMAGED");
+    put_row(l, r, good);
     return TT_OK;
 }
 
@@ -95,24 +114,24 @@ static tt_err look_texts(look *l)
 static tt_err look_all(look *l)
 {
     char hex[33];
+    bool columns = l->h.kind == TT_H5COLS;
     TT_TRY(tt_h5_rows(&l->h, &l->n, &l->row));
     TT_TRY(tt_ck_open_read(l->h.path, &l->fd));
-    fprintf(l->out, "checkpoint %s, %lld bytes\n", l->h.path, (long long)l->h.bytes);
-    TT_TRY(look_state(l));
+    fprintf(l->out, "%s %s, %lld bytes\n", columns ? "columns" : "checkpoint", l->h.path, (long long)l->h.bytes);
+    if (!columns) TT_TRY(look_state(l));
     TT_TRY(look_texts(l));
     TT_TRY(look_arrays(l, hex));
-    fprintf(l->out, "weights %s\n", hex);
+    if (!columns) fprintf(l->out, "weights %s\n", hex);
     if (l->bad)
-        return tt_fail(TT_EFILE,
-                       "%s: %d of %d arrays do not have their checksums, the file is damaged; use another checkpoint",
-                       l->h.path, l->bad, l->n);
+        return tt_fail(TT_EFILE, "%s: %d of %d arrays do not have their checksums, the file is damaged; %s", l->h.path,
+                       l->bad, l->n, tt_h5_remedy(l->h.kind));
     return TT_OK;
 }
 
-tt_err tt_ckpt_inspect(const char *path, FILE *out)
+static tt_err inspect(const char *path, tt_h5kind kind, FILE *out)
 {
     look l = {.fd = -1, .out = out};
-    TT_TRY(tt_h5_open(&l.h, path));
+    TT_TRY(tt_h5_open(&l.h, path, kind));
     l.a = tt_arena_new(1 << 16);
     tt_err e = look_all(&l);
     if (l.fd >= 0) close(l.fd);
@@ -121,6 +140,9 @@ tt_err tt_ckpt_inspect(const char *path, FILE *out)
     free(l.row);
     return e;
 }
+
+tt_err tt_ckpt_inspect(const char *path, FILE *out) { return inspect(path, TT_H5CKPT, out); }
+tt_err tt_cols_inspect(const char *path, FILE *out) { return inspect(path, TT_H5COLS, out); }
 
 /* ---- Hugging Face folders -------------------------------------------------------------------------------------------------*/
 static void put_stored(FILE *out, const tt_sten *t)

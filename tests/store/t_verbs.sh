@@ -76,6 +76,22 @@ if [ -n "${one:-}" ]; then
     is $rc 4 "exit code"
 fi
 
+cp tests/store/columns.h5 "$d/columns.h5"
+list=$("$tutti" inspect "$d/columns.h5")
+is $? 0 "inspect a column file"
+is "$(sed 's/,.*//;q' <<<"$list")" "columns $d/columns.h5" "what it is"
+is "$(grep -c ' ok$' <<<"$list")" 4 "its columns and texts"
+has "$(tr -s ' ' <<<"$list")" "/b/d [5] i32 20 ok" "name, length, type, bytes"
+if command -v h5dump >/dev/null; then
+    has "$(h5dump -y -d /b/d "$d/columns.h5")" "858927408, 926299444" "h5dump reads a column"
+    has "$(h5dump -a kind "$d/columns.h5")" "columns" "and the kind"
+fi
+at=$(grep -obUa 0123456789abcdef0123456789abcde "$d/columns.h5" | cut -d: -f1)
+printf x | dd of="$d/columns.h5" bs=1 seek="$at" conv=notrunc 2>/dev/null
+list=$("$tutti" inspect "$d/columns.h5" 2>/dev/null)
+is $? 4 "exit code of a damaged one"
+has "$(tr -s ' ' <<<"$list")" "/b/c [31] u8 31 DAMAGED" "which column"
+
 try() { # code, text, arguments
     local code=$1 text=$2; shift 2
     says=$("$tutti" "$@" 2>&1 >/dev/null); rc=$?
