@@ -28,6 +28,27 @@ int tt_tok_sentinel(const tt_tok *t, int k); /* -1: no such sentinel */
  * pieces between them are encoded one by one, the family's end or start token is added. Any bytes are accepted (invalid UTF-8 becomes
  * U+FFFD as SentencePiece does). */
 tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out);
+/* The ids between the family's start and end token, and these. encode with special is begin, body, end. */
+tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out);
+void tt_tok_begin(const tt_tok *t, tt_ids *out);
+void tt_tok_end(const tt_tok *t, tt_ids *out);
+/* Are the ids of a text those of its words, cut at blanks, one after another? True for T5's models: they have no piece with a blank past its
+ * front, and normalization takes blanks together. Words are then looked up, and SentencePiece sees only new ones. */
+bool tt_tok_by_words(const tt_tok *t);
+/* Would the words of this text have the same ids in any text of at most whole bytes? False where a word has two segmentations that are
+ * equally likely to within what rounding can do: there SentencePiece's choice depends on all that stands before. */
+bool tt_tok_sure(const tt_tok *t, const char *text, size_t size, size_t whole);
+enum { TT_SURE_BYTES = 8192 };
+/* A piece of a text, and its ids where they are known and tt_tok_sure up to TT_SURE_BYTES: those of tt_tok_body of the piece alone. */
+typedef struct tt_part {
+    const char *text;
+    size_t size;
+    const int32_t *ids; /* NULL: to be tokenized */
+    int n;
+} tt_part;
+/* Appends tt_tok_body of the parts' texts one behind another, to the bit. By words only what stands at the seams is tokenized; otherwise,
+ * and where a part is not sure, the whole text is. */
+tt_err tt_tok_join(const tt_tok *t, int n, const tt_part *part, tt_ids *out);
 /* Heap string, as Hugging Face's fast tokenizers (no clean-up of blanks); special tokens are skipped when skip_special, ids past the
  * vocabulary always; a zero byte or broken UTF-8 of byte pieces becomes U+FFFD. */
 char *tt_tok_decode(const tt_tok *t, const int32_t *ids, int n, bool skip_special);
