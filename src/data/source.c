@@ -16,19 +16,19 @@ static const char *const flan_columns[] = {"inputs", "targets", NULL};
 static const char *const prompt_columns[] = {"prompt", "completion", NULL};
 static const char *const text_columns[] = {"text", NULL};
 
-#define PAIR(s, t)               \
-    {                            \
-        .source = s, .target = t \
+#define SOURCE_TARGET                                  \
+    {                                                  \
+        {                                              \
+            .source = "{source}", .target = "{target}" \
+        }                                              \
     }
-#define SOURCE_TARGET                \
-    {                                \
-        PAIR("{source}", "{target}") \
-    }
-#define DIALOGUE                                                                \
-    {                                                                           \
-        PAIR("Summarize the following dialogue.\n\n{dialogue}", "{summary}"),   \
-            PAIR("{dialogue}\n\nWhat was this dialogue about?", "{summary}"),   \
-            PAIR("{dialogue}\n\nBriefly summarize that dialogue.", "{summary}") \
+#define DIALOGUE                                                                              \
+    {                                                                                         \
+        {.source = "Summarize the following dialogue.\n\n{dialogue}", .target = "{summary}"}, \
+            {.source = "{dialogue}\n\nWhat was this dialogue about?", .target = "{summary}"}, \
+        {                                                                                     \
+            .source = "{dialogue}\n\nBriefly summarize that dialogue.", .target = "{summary}" \
+        }                                                                                     \
     }
 
 /* superni's default is the prompt of Tk-Instruct (Wang et al. 2022); its exemplars are other instances. */
@@ -55,9 +55,14 @@ static const tt_format formats[] = {
      tt_parse_json,
      {{.source = "{instruction}\n\n{input}", .target = "{output}", .when = "input"},
       {.source = "{instruction}", .target = "{output}", .unless = "input"}}},
-    {"flan", {0}, flan_columns, false, tt_parse_json, {PAIR("{inputs}", "{targets}")}},
-    {"prompt_completion", {0}, prompt_columns, false, tt_parse_json, {PAIR("{prompt}", "{completion}")}},
-    {"text", {".txt", ".text"}, text_columns, false, tt_parse_text, {PAIR("{text}", "")}},
+    {"flan", {0}, flan_columns, false, tt_parse_json, {{.source = "{inputs}", .target = "{targets}"}}},
+    {"prompt_completion",
+     {0},
+     prompt_columns,
+     false,
+     tt_parse_json,
+     {{.source = "{prompt}", .target = "{completion}"}}},
+    {"text", {".txt", ".text"}, text_columns, false, tt_parse_text, {{.source = "{text}", .target = ""}}},
 };
 enum { NFORMAT = sizeof formats / sizeof *formats };
 
