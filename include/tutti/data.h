@@ -133,7 +133,67 @@ tt_err tt_sets_read(const tt_mesh *m, const tt_job *job, const tt_yaml *list, co
 void tt_sets_free(tt_sets *s);
 const tt_setinfo *tt_set_info(const tt_set *s);
 
-/* One example as text. Local. row in [0, rows); draw picks the template: tt_key(seed, name, row, epoch). refs: all accepted targets. */
+/* ---- prompts ------------------------------------------------------------------------------------------------------
+ * An entry says more of its prompts (job keys data.prompts give the rest):
+ *   - path: cola.tsv
+ *     fields: {text: sentence}
+ *     values: {label: {0: no, 1: yes}}     # stored text: text to show; a row with another value is bad
+ *     options: [no, yes]                   # answers to choose from; or {column: NAME}, a list of the row (a path finds the
+ *                                          # members of a list of objects: question.choices.text)
+ *     exemplars: cola                      # validation, test: the set of data.train whose rows may be shown; off: none
+ *     prompts: {few_shot: 0.5, shots: 1-5, options: 0.8, cot: 1, invert: 0.3}   # instead of data.prompts
+ *     templates:
+ *       - {source: "Is this English?\n{text}\n{options}\nAnswer:", target: "{label}", weight: 2}
+ *       - {source: "{text}", target: "{why} So: {label}", kind: cot, when: why}
+ *       - {source: "Write a sentence. Is it English? {label}", target: "{text}", kind: inverted}
+ *       - {head: "Say yes to English.\n\n", source: "{text} ", target: "{label}", exemplar: "For example: {text} ", shot: "-> "}
+ *
+ * The template is one of those that fit the row, by weight times the weight of its kind: direct 1, prompts.cot, prompts.invert. The
+ * prompts of data.validation and data.test take direct ones. Kinds do not count for a row that nothing else fits.
+ * Options are shown in a share prompts.options of the draws, in one of several styles, in the order given: at {options}, or below the
+ * source of a direct or cot template without that place. A draw that does not show them leaves {options} and the blanks around it out.
+ * A share prompts.few_shot of the draws carries exemplars, their number uniform in prompts.shots: other rows of the set itself in
+ * data.train, of the set that exemplars names elsewhere, with the same template and the target's first value. Text:
+ *   head, exemplar, shot, target, break, exemplar, shot, target, break ..., source, shot without the blanks at its end
+ * Never a row with the content of the question, nor two alike. The first exemplars are left out until the source fits data.max_source
+ * and prompts.max_tokens; the question alone is cut at its end as always.
+ *
+ * Every choice is a function of (seed, name of the set, row, epoch), where the row counts among the usable rows of the file: it does not
+ * change when other rows are dropped. */
+enum { TT_DIRECT, TT_COT, TT_INVERTED }; /* kinds of templates */
+const char *tt_prompt_kind(int kind);    /* "direct" ... */
+const char *tt_prompt_style(int style);  /* of answer options: "dashes" ...; "none" for -1 */
+
+typedef struct tt_shot {
+    int64_t row, line; /* of the pool's file: among its usable rows, where it starts */
+} tt_shot;
+
+typedef struct tt_prompt {
+    int template, kind; /* number in the entry's list */
+    int style;          /* of the answer options; -1: none are shown */
+    const tt_set *pool; /* where exemplars come from; NULL: there are none */
+    int nshot;          /* exemplars */
+    tt_shot *shot;      /* [nshot] */
+    int nsource; /* parts of the source: head [0, shot_end[0]), exemplar i [shot_end[i], shot_end[i+1]), the question */
+    const tt_part *source;
+    int *shot_end; /* [nshot+1] */
+    int nlead;     /* of the last parts: what follows the question only where exemplars stand before it */
+    int ntarget;
+    const tt_part *target;
+    int nref;
+    char **ref; /* all accepted targets */
+} tt_prompt;    /* lives in the arena */
+
+/* Local. Before the first prompt of a set of data.validation or data.test: finds the sets of train that its entries name (data.train finds
+ * its own). train stays as long as s. TT_EJOB: no such set, a set to evaluate on, other columns. */
+tt_err tt_sets_exemplars(tt_sets *s, const tt_sets *train);
+
+/* Local. row in [0, rows). O(exemplars), however many rows there are. */
+void tt_prompt_make(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_prompt *out);
+/* The source without the first drop exemplars, to out[nsource]; returns how many parts. */
+int tt_prompt_source(const tt_prompt *p, int drop, tt_part *out);
+
+/* The prompt as text, with all its exemplars. refs: all accepted targets. */
 typedef struct tt_text {
     char *source, *target;
     int nref;
@@ -143,7 +203,7 @@ int64_t tt_set_line(const tt_set *s, int64_t row); /* where the row starts in it
 uint64_t tt_set_key(const tt_set *s, int64_t row); /* hash of its content: equal for equal questions */
 void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out);
 
-/* From a draw to token ids: the template's text, or with objective span a corrupted window of it. Local. */
+/* From a draw to token ids: the prompt, or with objective span a corrupted window of it. Local. */
 typedef struct tt_sizes {
     int32_t S, T;
     int32_t cut; /* 1: source or target was longer than allowed */
@@ -153,7 +213,7 @@ typedef struct tt_maker {
     const tt_sets *sets;
     const tt_tok *tok;
     int max_spans;
-    tt_arena *a; /* one text */
+    tt_arena *a; /* one prompt */
     tt_ids src, tgt;
 } tt_maker;
 typedef struct tt_draw {
@@ -164,6 +224,17 @@ void tt_maker_init(tt_maker *k, const tt_job *job, const tt_sets *sets, const tt
 void tt_maker_fini(tt_maker *k);
 /* *ids (heap): source then target after truncation; a function of the job's seed, n and the draw alone. */
 tt_err tt_maker_ids(tt_maker *k, int64_t n, tt_draw draw, int32_t **ids, tt_sizes *size);
+
+/* The same draw to look at. */
+typedef struct tt_shown {
+    tt_prompt prompt;
+    int kept;              /* of its exemplars: the last ones */
+    tt_text text;          /* what was tokenized, and the references */
+    char *source, *target; /* what the model sees: the ids as text, special tokens too */
+    const int32_t *src, *tgt;
+    tt_sizes size;
+} tt_shown; /* lives in the maker until its next draw */
+tt_err tt_maker_show(tt_maker *k, int64_t n, tt_draw draw, tt_shown *out);
 
 /* ---- the mixture (DESIGN D8) ---------------------------------------------------------------------------------------
  *   data:
@@ -193,7 +264,7 @@ typedef struct tt_mixpart {
     int nset;         /* data sets with something to draw, in it and its parts */
 } tt_mixpart;
 
-/* Local. Reads job->data.mixture; the sets must outlive it. TT_EJOB: the mixture's keys; TT_EDATA if nothing can be drawn. */
+/* Local. Reads job->data.mixture and gives the sets the prompts of their parts; they must outlive it. TT_EJOB: the mixture's keys; TT_EDATA if nothing can be drawn. */
 tt_err tt_mix_new(const tt_job *job, const tt_sets *s, tt_mix **out);
 void tt_mix_free(tt_mix *x);
 int64_t tt_mix_epoch(const tt_mix *x); /* draws in an epoch: the sum of min(rows, cap) (times weight, without parts) */

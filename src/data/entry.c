@@ -1,6 +1,7 @@
 /* Entries of a list of data sets: keys, globs, lists in files, names. */
 #include "entry.h"
 #include "source.h"
+#include "values.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -9,9 +10,9 @@
 #include <sys/stat.h>
 
 typedef struct entry {
-    const char *name, *path, *format, *category, *list, *only;
+    const char *name, *path, *format, *category, *list, *only, *exemplars;
     const char *collection, *dataset, *language, *licence, *mixture;
-    const tt_yaml *fields, *templates, *split, *where, *columns;
+    const tt_yaml *fields, *templates, *split, *where, *columns, *values, *options, *prompts;
     int64_t cap, limit, rows;
     double weight;
     bool held_out;
@@ -28,7 +29,12 @@ static const tt_keyrow entry_keys[] = {
     {"format", TT_KTEXT, AT(format), NULL, NULL, "default: by the file's ending"},
     {"fields", TT_KTREE, AT(fields), NULL, NULL, "column: its name in the file (a.0.b walks into JSON)"},
     {"columns", TT_KTREE, AT(columns), NULL, NULL, "names of the columns of a TSV or CSV file without header line"},
-    {"templates", TT_KTREE, AT(templates), NULL, NULL, "list of {source, target, when, unless}"},
+    {"templates", TT_KTREE, AT(templates), NULL, NULL,
+     "list of {source, target, when, unless, kind, weight, head, exemplar, shot}"},
+    {"values", TT_KTREE, AT(values), NULL, NULL, "column: {stored text: text to show}; others make a row bad"},
+    {"options", TT_KTREE, AT(options), NULL, NULL, "answers to choose from: a list, or {column: NAME}"},
+    {"exemplars", TT_KTEXT, AT(exemplars), NULL, NULL, "the set of data.train that gives them, or off"},
+    {"prompts", TT_KTREE, AT(prompts), NULL, NULL, "few_shot, shots, options, cot, invert: instead of data.prompts"},
     {"category", TT_KTEXT, AT(category), NULL, NULL, "for reports; default: what the file says"},
     {"collection", TT_KTEXT, AT(collection), NULL, NULL, "for reports, select and the mixture's parts"},
     {"dataset", TT_KTEXT, AT(dataset), NULL, NULL, "the source that the task is made of"},
@@ -131,12 +137,23 @@ static tt_err check_fields(const tt_yaml *fields, const tt_templates *t)
     return TT_OK;
 }
 
+static tt_err read_prompts(const reader *r, const entry *e, tt_spec *s)
+{
+    s->train = !strcmp(r->what, "data.train");
+    s->prompts = e->prompts;
+    s->zero_shot = e->exemplars && !strcmp(e->exemplars, "off");
+    s->exemplars = s->zero_shot ? NULL : e->exemplars;
+    TT_TRY(tt_style_of_job(r->job, &s->style));
+    TT_TRY(tt_style_override(r->a, s->prompts, &s->style));
+    return tt_values_read(r->a, e->values, s->templates, &s->values);
+}
+
 static tt_err read_templates(const reader *r, const entry *e, const tt_yaml *y, tt_spec *s)
 {
     tt_templates *t = TT_ZNEW(r->a, tt_templates, 1);
     const char **known = NULL;
     int nknown = s->format->columns ? known_columns(r, e, s->format, &known) : 0;
-    TT_TRY(tt_templates_read(r->a, e->templates, y, s->format->templates, known, nknown, t));
+    TT_TRY(tt_templates_read(r->a, e->templates, e->options, y, s->format->templates, known, nknown, t));
     TT_TRY(check_fields(e->fields, t));
     s->templates = t;
     s->key = TT_NEW(r->a, const char *, t->ncol + 1);
@@ -148,7 +165,7 @@ static tt_err read_templates(const reader *r, const entry *e, const tt_yaml *y, 
         if (t->t[i].target.n == 0)
             return tt_fail(TT_EJOB, "%s:%d: the template's target is empty; only train.objective: span makes its own",
                            y->file, y->line);
-    return TT_OK;
+    return read_prompts(r, e, s);
 }
 
 static tt_err read_split(const reader *r, const tt_yaml *y, const tt_split **out)

@@ -1,7 +1,7 @@
 /* The mixture as a function of the draw's number (DESIGN D8): shares of the parts, quotas of the data sets, the draw. */
-#include "tutti/data.h"
 #include "mixspec.h"
 #include "quota.h"
+#include "sets.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -184,11 +184,26 @@ static tt_err make_quotas(tt_mix *x)
 
 /* ---- the mixture ------------------------------------------------------------------------------------------------------------*/
 
+/* The prompts of a part's data sets, where their entries do not say otherwise. */
+static tt_err set_styles(const tt_mix *x, const tt_job *job, const tt_sets *s)
+{
+    for (int i = 0; i < s->n; i++) {
+        tt_set *set = s->set[i];
+        const tt_yaml *part = x->spec.node[x->leaf[i]].prompts;
+        if (!part) continue;
+        TT_TRY(tt_style_of_job(job, &set->style));
+        TT_TRY(tt_style_override(x->a, part, &set->style));
+        TT_TRY(tt_style_override(x->a, set->spec->prompts, &set->style));
+    }
+    return TT_OK;
+}
+
 static tt_err build(tt_mix *x, const tt_job *job, const tt_sets *s)
 {
     TT_TRY(tt_mixspec_read(x->a, job, &x->spec));
     TT_TRY(tt_mixspec_assign(&x->spec, s, x->leaf));
     choose_caps(x);
+    TT_TRY(set_styles(x, job, s));
     TT_TRY(make_quotas(x));
     for (int i = 0; i < x->n; i++) x->first[i + 1] = x->first[i] + x->e[i];
     if (x->spec.draw == TT_DRAW_STRATIFIED) x->quota = tt_quota_new(x->n, x->e, tt_key(x->seed, "mixture", 0, 0, 0), 0);

@@ -97,6 +97,8 @@ static tt_set *set_new(whole *w, const tt_spec *s, const tt_pack *p)
     tt_pack_segment(p, seg);
     describe(s, p, &set->info);
     set->spec = s;
+    set->style = s->style;
+    set->pool_col = TT_NEW(w->a, int, s->templates->ncol + 1);
     set->nseg = 1;
     set->seg = seg;
     return set;
@@ -175,7 +177,7 @@ static tt_err write_quarantine(const whole *w, const char *path)
 }
 
 /* Collective. */
-static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *quarantine, whole *w)
+static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *what, const char *quarantine, whole *w)
 {
     int *owner = TT_NEW(w->a, int, w->specs.n + 1);
     size_t *off = TT_NEW(w->a, size_t, m->size + 1);
@@ -186,6 +188,7 @@ static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *quaranti
         tt_allgatherv(m, mine.p, mine.n, &w->packs, off);
         tt_buf_fini(&mine);
         e = make_sets(w, owner, off, m->size); /* the same on all ranks */
+        if (e == TT_OK && !strcmp(what, "data.train")) e = tt_sets_exemplars(&w->sets, &w->sets);
     }
     tt_buf_fini(&mine);
     if (e != TT_OK) return e;
@@ -200,7 +203,7 @@ tt_err tt_sets_read(const tt_mesh *m, const tt_job *job, const tt_yaml *list, co
     *w = (whole){.a = tt_arena_new(1 << 16)};
     tt_err e = tt_agree(m, tt_specs_read(w->a, job, list, what, &w->specs));
     if (e == TT_OK) e = same_everywhere(m, &w->specs, what);
-    if (e == TT_OK) e = read_all(m, job, quarantine, w);
+    if (e == TT_OK) e = read_all(m, job, what, quarantine, w);
     if (e == TT_OK && list && !w->sets.n)
         e = tt_fail(TT_EDATA, "%s: no data set is left; where matches none of the %d files", what, w->specs.n);
     if (e != TT_OK)
@@ -242,15 +245,19 @@ int64_t tt_set_file_row(const tt_set *s, int64_t row)
     return s->pick ? tt_pick_at(s->pick, row) : row;
 }
 
-tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell)
+tt_rowref tt_set_file_ref(const tt_set *s, int64_t file_row, tt_cell *cell)
 {
-    int64_t file_row = tt_set_file_row(s, row);
     const tt_segment *g = segment_of(s, file_row);
     int64_t at = file_row - g->first;
     const tt_cell *own = g->cell + at * g->ncol;
     if (!s->col) return (tt_rowref){g, at, own};
     for (int c = 0; c < s->spec->templates->ncol; c++) cell[c] = own[s->col[c]];
     return (tt_rowref){g, at, cell};
+}
+
+tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell)
+{
+    return tt_set_file_ref(s, tt_set_file_row(s, row), cell);
 }
 
 int64_t tt_set_line(const tt_set *s, int64_t row)
@@ -278,30 +285,4 @@ void tt_set_recount(tt_set *s)
     if (!s->pick) return;
     tt_pick_count(s->pick);
     s->info.rows = tt_pick_rows(s->pick);
-}
-
-/* One of the templates that fit the row. */
-static const tt_template *choose(const tt_set *s, const tt_rowref *r, tt_rkey key)
-{
-    const tt_templates *t = s->spec->templates;
-    uint64_t fits = 0, nth;
-    for (int i = 0; i < t->n; i++) fits += tt_template_fits(&t->t[i], r->cell, tt_segment_value, r->seg);
-    assert(fits); /* rows that fit none were quarantined */
-    nth = tt_rand_below(key, 0, fits);
-    for (int i = 0;; i++)
-        if (tt_template_fits(&t->t[i], r->cell, tt_segment_value, r->seg) && nth-- == 0) return &t->t[i];
-}
-
-void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out)
-{
-    tt_cell cell[TT_MAX_COLS];
-    tt_rowref r = tt_set_row(s, row, cell);
-    tt_rkey key = tt_key(seed, s->info.name, (uint64_t)row, (uint64_t)epoch, 0);
-    const tt_template *t = choose(s, &r, key);
-    out->source = tt_pattern_fill(a, &t->source, r.cell, 0, tt_segment_value, r.seg);
-    out->nref = tt_pattern_values(&t->target, r.cell);
-    out->ref = TT_NEW(a, char *, out->nref);
-    for (int i = 0; i < out->nref; i++)
-        out->ref[i] = tt_pattern_fill(a, &t->target, r.cell, i, tt_segment_value, r.seg);
-    out->target = out->ref[0];
 }
