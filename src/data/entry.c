@@ -1,5 +1,7 @@
 /* Entries of a list of data sets: keys, globs, lists in files, names. */
 #include "entry.h"
+#include "registry.h"
+#include "select.h"
 #include "source.h"
 #include "values.h"
 
@@ -10,20 +12,27 @@
 #include <sys/stat.h>
 
 typedef struct entry {
-    const char *name, *path, *format, *category, *list, *only, *exemplars;
+    const char *name, *format, *category, *list, *registry, *only, *exemplars;
     const char *collection, *dataset, *language, *licence, *mixture;
-    const tt_yaml *fields, *templates, *split, *where, *columns, *values, *options, *prompts;
+    const tt_yaml *fields, *templates, *split, *where, *columns, *values, *options, *prompts, *path, *select;
     int64_t cap, limit, rows;
     double weight;
     bool held_out;
+    int missing;
 } entry;
+
+enum { MISSING_JOB, MISSING_FAIL, MISSING_SKIP }; /* entry.missing */
 
 #define AT(field) offsetof(entry, field)
 static const tt_keyrow entry_keys[] = {
     {"name", TT_KTEXT, AT(name), NULL, NULL, "default: the file's name without its endings"},
-    {"path", TT_KTEXT, AT(path), NULL, NULL, "under data.root unless absolute; a glob gives one data set per file"},
+    {"path", TT_KTREE, AT(path), NULL, NULL,
+     "under data.root unless absolute; a glob gives one data set per file; a list: the first that is there"},
     {"list", TT_KTEXT, AT(list), NULL, NULL,
-     "a YAML file of entries that stand here; their paths start from its folder"},
+     "a registry whose data sets stand here; their paths start from its folder"},
+    {"registry", TT_KTEXT, AT(registry), NULL, NULL, "the same as list"},
+    {"select", TT_KTREE, AT(select), NULL, NULL, "of a registry: key: value, glob or list of them"},
+    {"missing", TT_KENUM, AT(missing), "job", "job|fail|skip", "where there is no such file; job: data.missing"},
     {"only", TT_KTEXT, AT(only), NULL, NULL,
      "a file whose lines start with the names of the files to take from a glob"},
     {"format", TT_KTEXT, AT(format), NULL, NULL, "default: by the file's ending"},
@@ -64,8 +73,8 @@ typedef struct reader {
     tt_arena *a;
     const tt_job *job;
     const char *what; /* data.train */
-    int depth;        /* lists within lists */
     tt_specs *out;
+    int depth; /* lists within lists */
 } reader;
 
 enum { MAX_DEPTH = 8 };
@@ -211,12 +220,40 @@ static tt_err read_shared(const reader *r, const entry *e, const tt_yaml *y, con
 
 /* ---- files -----------------------------------------------------------------------------------------------------------*/
 
+static const char *root_of(const reader *r)
+{
+    return r->job->data.root && *r->job->data.root ? r->job->data.root : ".";
+}
+
+static const char *first_path(const entry *e)
+{
+    return e->path->kind == TT_LIST ? e->path->child[0]->text : e->path->text;
+}
+
+static tt_err no_file(reader *r, const entry *e, const tt_yaml *y, const char *path, const char *why)
+{
+    bool skip = e->missing == MISSING_JOB ? r->job->data.missing == TT_MISSING_SKIP : e->missing == MISSING_SKIP;
+    if (!skip)
+        return tt_fail(TT_EDATA,
+                       "%s:%d: %s: %s; paths start from data.root (%s), and data.missing: skip goes on without what is "
+                       "absent",
+                       y->file, y->line, r->what, why, root_of(r));
+    tt_specs *o = r->out;
+    o->absent = tt_realloc(o->absent, sizeof *o->absent * (size_t)(o->nabsent + 1));
+    o->absent[o->nabsent++] = (tt_absent){.name = e->name ? e->name : stem(r, path),
+                                          .category = e->category,
+                                          .collection = e->collection,
+                                          .path = path,
+                                          .declared = e->rows};
+    return TT_OK;
+}
+
 static tt_err add_file(reader *r, const tt_spec *shared, const char *path)
 {
     struct stat st;
     if (stat(path, &st))
-        return tt_fail(TT_EDATA, "%s:%d: %s: %s cannot be read: %s; paths start from data.root (%s)", shared->at->file,
-                       shared->at->line, r->what, path, strerror(errno), r->job->data.root ? r->job->data.root : ".");
+        return tt_fail(TT_EDATA, "%s:%d: %s: %s cannot be read: %s", shared->at->file, shared->at->line, r->what, path,
+                       strerror(errno));
     tt_specs *o = r->out;
     if (o->n == o->cap) {
         o->cap = o->cap ? 2 * o->cap : 16;
@@ -271,26 +308,30 @@ static tt_err add_matches(reader *r, const entry *e, const tt_spec *shared, cons
     }
     if (r->out->n > before) return TT_OK;
     return tt_fail(TT_EDATA, "%s:%d: %s: %s names none of the %zu files of %s", shared->at->file, shared->at->line,
-                   r->what, e->only, g->gl_pathc, e->path);
+                   r->what, e->only, g->gl_pathc, first_path(e));
 }
 
-static tt_err add_glob(reader *r, const entry *e, const tt_yaml *y, const char *path, const char *root)
+/* An entry with a name is one data set. */
+static tt_err only_one(const entry *e, const tt_yaml *y, const glob_t *g)
 {
-    if (e->name)
-        return tt_fail(TT_EJOB, "%s:%d: a glob gives several data sets; leave name out (each takes its file's)",
-                       y->file, y->line);
+    if (!e->name || g->gl_pathc == 1) return TT_OK;
+    return tt_fail(
+        TT_EJOB,
+        "%s:%d: a glob gives several data sets (%s, %s ...); leave name out, so that each takes its file's, or "
+        "name one file",
+        y->file, y->line, g->gl_pathv[0], g->gl_pathv[1]);
+}
+
+static tt_err add_glob(reader *r, const entry *e, const tt_yaml *y, const glob_t *g, const char *root)
+{
     char *only = NULL;
     size_t size;
-    if (e->only) TT_TRY(tt_slurp(resolve(r, root, e->only), &only, &size));
-    glob_t g = {0};
     tt_spec shared;
-    tt_err err;
-    if (glob(path, 0, NULL, &g) || !g.gl_pathc)
-        err = tt_fail(TT_EDATA, "%s:%d: %s: no file matches %s; paths start from data.root (%s)", y->file, y->line,
-                      r->what, path, r->job->data.root ? r->job->data.root : ".");
-    else if ((err = read_shared(r, e, y, g.gl_pathv[0], &shared)) == TT_OK)
-        err = add_matches(r, e, &shared, &g, only);
-    globfree(&g);
+    TT_TRY(only_one(e, y, g));
+    TT_TRY(read_shared(r, e, y, g->gl_pathv[0], &shared));
+    if (e->name) return add_file(r, &shared, tt_strdup(r->a, g->gl_pathv[0]));
+    if (e->only) TT_TRY(tt_slurp(resolve(r, root, e->only), &only, &size));
+    tt_err err = add_matches(r, e, &shared, g, only);
     free(only);
     return err;
 }
@@ -303,45 +344,98 @@ static tt_err add_one(reader *r, const entry *e, const tt_yaml *y, const char *p
     return add_file(r, &shared, path);
 }
 
-/* ---- lists in files ----------------------------------------------------------------------------------------------------*/
-
-/* The file is a list, or a map that holds it under data.train or train. */
-static const tt_yaml *list_in(const tt_yaml *file, const char *what)
+/* *found: there is such a file, or a glob has a match. */
+static tt_err try_path(reader *r, const entry *e, const tt_yaml *y, const char *text, const char *root, bool *found)
 {
-    const char *dot = strchr(what, '.'), *last = dot ? dot + 1 : what;
-    if (file->kind == TT_LIST) return file;
-    const tt_yaml *data = tt_yaml_get(file, "data");
-    return tt_yaml_get(data ? data : file, last);
+    const char *path = resolve(r, root, text);
+    if ((*found = tt_exists(path))) return add_one(r, e, y, path);
+    if (!strpbrk(text, "*?[")) return TT_OK;
+    glob_t g = {0};
+    tt_err err = TT_OK;
+    *found = glob(path, 0, NULL, &g) == 0 && g.gl_pathc > 0;
+    if (*found) err = add_glob(r, e, y, &g, root);
+    globfree(&g);
+    return err;
 }
 
-static tt_err add_list(reader *r, const entry *e, const tt_yaml *y, const char *root)
+/* The first path that is there. */
+static tt_err add_paths(reader *r, const entry *e, const tt_yaml *y, const char *root)
 {
-    const char *path = resolve(r, root, e->list), *slash = strrchr(path, '/');
+    const tt_yaml *p = e->path;
+    int n = p->kind == TT_LIST ? p->n : 1;
+    bool found = false;
+    for (int i = 0; i < n && !found; i++) {
+        const tt_yaml *one = p->kind == TT_LIST ? p->child[i] : p;
+        if (one->kind != TT_SCALAR)
+            return tt_fail(TT_EJOB, "%s:%d: path is a file, a glob, or a list of them", one->file, one->line);
+        TT_TRY(try_path(r, e, y, one->text, root, &found));
+    }
+    if (found) return TT_OK;
+    const char *path = resolve(r, root, first_path(e));
+    bool globbed = strpbrk(first_path(e), "*?[") != NULL;
+    return no_file(r, e, y, path,
+                   tt_sprintf(r->a, globbed ? "no file matches %s%s" : "%s%s cannot be read: no such file", path,
+                              n > 1 ? " (nor the other paths)" : ""));
+}
+
+/* ---- registries --------------------------------------------------------------------------------------------------------*/
+
+static bool is_entry_key(const char *name)
+{
+    for (const tt_keyrow *k = entry_keys; k->name; k++)
+        if (!strcmp(k->name, name)) return true;
+    return false;
+}
+
+static tt_err add_selected(reader *r, const entry *e, const tt_items *items)
+{
+    const void **all = tt_malloc(sizeof *all * (size_t)(items->n + 1));
+    for (int i = 0; i < items->n; i++) all[i] = &items->item[i];
+    tt_err err = TT_OK;
+    if (e->select)
+        err = tt_select_check(e->select, "select", NULL, tt_item_field, all, items->n, "data set of the registry");
+    for (int i = 0; i < items->n && err == TT_OK; i++)
+        if (!e->select || tt_select_match(e->select, tt_item_field, all[i]))
+            err = read_list(r, items->item[i].keys, items->item[i].root);
+    free(all);
+    return err;
+}
+
+static tt_err add_registry(reader *r, const entry *e, const tt_yaml *y, const char *root)
+{
+    const char *name = e->list ? e->list : e->registry, *path = resolve(r, root, name);
+    if (!tt_exists(path) && tt_exists(name)) path = name; /* one that comes with tutti or the job, not with the data */
+    if (!tt_exists(path))
+        return tt_fail(TT_EDATA, "%s:%d: %s: no such list %s, neither in data.root (%s) nor here", y->file, y->line,
+                       r->what, name, root_of(r));
     if (++r->depth > MAX_DEPTH)
         return tt_fail(TT_EJOB, "%s:%d: lists within lists, %d deep; does %s name itself?", y->file, y->line, MAX_DEPTH,
                        path);
-    tt_yaml *file;
-    if (!tt_exists(path))
-        return tt_fail(TT_EDATA, "%s:%d: %s: no such list %s; paths start from data.root (%s)", y->file, y->line,
-                       r->what, path, r->job->data.root ? r->job->data.root : ".");
-    TT_TRY(tt_yaml_read(r->a, path, &file));
-    const tt_yaml *list = list_in(file, r->what);
-    if (!list) return tt_fail(TT_EJOB, "%s: has no list for %s", path, r->what);
-    TT_TRY(read_list(r, list, slash ? tt_sprintf(r->a, "%.*s", (int)(slash - path), path) : "."));
+    tt_items items;
+    tt_err err = tt_registry_read(r->a, r->job, path, r->what, is_entry_key, &items);
+    if (err == TT_OK) err = add_selected(r, e, &items);
+    tt_items_fini(&items);
     r->depth--;
-    return TT_OK;
+    return err;
 }
 
 static tt_err read_entry(reader *r, const tt_yaml *y, const char *root)
 {
-    static const tt_yaml none = {.kind = TT_MAP, .file = "", .line = 0};
     entry e = {0};
-    TT_TRY(tt_keys_bind(r->a, y->kind == TT_SCALAR ? &none : y, entry_keys, &e, ""));
-    if (y->kind == TT_SCALAR) e.path = y->text;
-    if (e.list && !e.path) return add_list(r, &e, y, root);
-    if (e.list || !e.path) return tt_fail(TT_EJOB, "%s:%d: a data set needs either path or list", y->file, y->line);
-    const char *path = resolve(r, root, e.path);
-    return strpbrk(e.path, "*?[") && !tt_exists(path) ? add_glob(r, &e, y, path, root) : add_one(r, &e, y, path);
+    tt_yaml alone = {.kind = TT_MAP, .file = y->file, .line = y->line};
+    bool path_alone = y->kind == TT_SCALAR;
+    TT_TRY(tt_keys_bind(r->a, path_alone ? &alone : y, entry_keys, &e, ""));
+    if (path_alone) e.path = y;
+    bool list = e.list || e.registry;
+    if (list && !e.path) return add_registry(r, &e, y, root);
+    if (list || !e.path) return tt_fail(TT_EJOB, "%s:%d: a data set needs either path or list", y->file, y->line);
+    if (e.select)
+        return tt_fail(TT_EJOB, "%s:%d: select picks from a registry; this entry is a file", y->file, y->line);
+    if (e.held_out && !strcmp(r->what, "data.train")) {
+        r->out->held_out++;
+        return TT_OK;
+    }
+    return add_paths(r, &e, y, root);
 }
 
 static tt_err read_list(reader *r, const tt_yaml *list, const char *root)
@@ -379,7 +473,7 @@ tt_err tt_specs_read(tt_arena *a, const tt_job *job, const tt_yaml *list, const 
 {
     *out = (tt_specs){0};
     if (!list) return TT_OK;
-    reader r = {a, job, what, 0, out};
+    reader r = {a, job, what, out, 0};
     TT_TRY(read_list(&r, list, job->data.root));
     return check_names(out);
 }
