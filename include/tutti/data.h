@@ -213,8 +213,8 @@ typedef struct tt_maker {
     const tt_sets *sets;
     const tt_tok *tok;
     int max_spans;
-    tt_arena *a; /* one prompt */
-    tt_ids src, tgt;
+    tt_arena *a;             /* one prompt */
+    tt_ids src, tgt, longer; /* longer: the source with one exemplar more */
 } tt_maker;
 typedef struct tt_draw {
     int set;

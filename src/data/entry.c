@@ -146,6 +146,18 @@ static tt_err check_fields(const tt_yaml *fields, const tt_templates *t)
     return TT_OK;
 }
 
+/* Columns of a file's header are no row's: nothing would map them. */
+static tt_err check_values(const tt_spec *s)
+{
+    static const char *const header[] = {"definition", "examples"};
+    for (int c = 0; s->values && !strcmp(s->format->name, "superni") && c < s->templates->ncol; c++)
+        for (int i = 0; i < 2; i++)
+            if (s->values[c] && !strcmp(s->templates->col[c], header[i]))
+                return tt_fail(TT_EJOB, "%s:%d: values.%s: it stands in the file's header, for all rows; leave it out",
+                               s->values[c]->file, s->values[c]->line, header[i]);
+    return TT_OK;
+}
+
 static tt_err read_prompts(const reader *r, const entry *e, tt_spec *s)
 {
     s->train = !strcmp(r->what, "data.train");
@@ -154,7 +166,8 @@ static tt_err read_prompts(const reader *r, const entry *e, tt_spec *s)
     s->exemplars = s->zero_shot ? NULL : e->exemplars;
     TT_TRY(tt_style_of_job(r->job, &s->style));
     TT_TRY(tt_style_override(r->a, s->prompts, &s->style));
-    return tt_values_read(r->a, e->values, s->templates, &s->values);
+    TT_TRY(tt_values_read(r->a, e->values, s->templates, &s->values));
+    return check_values(s);
 }
 
 static tt_err read_templates(const reader *r, const entry *e, const tt_yaml *y, tt_spec *s)

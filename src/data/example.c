@@ -15,6 +15,7 @@ void tt_maker_fini(tt_maker *k)
 {
     tt_ids_fini(&k->src);
     tt_ids_fini(&k->tgt);
+    tt_ids_fini(&k->longer);
     tt_arena_free(k->a);
 }
 
@@ -36,6 +37,13 @@ static tt_err encode_parts(const tt_maker *k, int n, const tt_part *part, tt_ids
     return TT_OK;
 }
 
+static void swap_ids(tt_ids *x, tt_ids *y)
+{
+    tt_ids t = *x;
+    *x = *y;
+    *y = t;
+}
+
 /* Tokens that a source with exemplars may have; 0: any number. */
 static int64_t prompt_limit(const tt_job *j)
 {
@@ -43,15 +51,37 @@ static int64_t prompt_limit(const tt_job *j)
     return own > 0 && (source <= 0 || own < source) ? own : source;
 }
 
-/* The source with as many of the last exemplars as fit; *drop: how many of the first do not. */
+enum { BYTES_A_TOKEN = 4 }; /* about, in English: where the search begins, not where it ends */
+
+/* How many of the first exemplars must go for the others to have about limit tokens. */
+static int guess_drop(const tt_prompt *p, int64_t limit)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < p->nsource; i++) bytes += p->source[i].size;
+    int drop = 0;
+    for (; limit > 0 && drop < p->nshot && bytes > (size_t)limit * BYTES_A_TOKEN; drop++)
+        for (int i = p->shot_end[drop]; i < p->shot_end[drop + 1]; i++) bytes -= p->source[i].size;
+    return drop;
+}
+
+/* To k->src the source with as many of the last exemplars as fit; *drop: how many of the first do not. Long prompts are tokenized two or
+ * three times, about at the length that stays, rather than once an exemplar from the full length down. */
 static tt_err encode_source(tt_maker *k, const tt_prompt *p, int *drop)
 {
     int64_t limit = prompt_limit(k->job);
     tt_part *part = TT_NEW(k->a, tt_part, p->nsource + 1);
-    for (*drop = 0;; ++*drop) {
-        TT_TRY(encode_parts(k, tt_prompt_source(p, *drop, part), part, &k->src));
-        if (*drop == p->nshot || limit <= 0 || k->src.n <= limit) return TT_OK;
+    int d = guess_drop(p, limit);
+    TT_TRY(encode_parts(k, tt_prompt_source(p, d, part), part, &k->src));
+    bool fits = limit <= 0 || k->src.n <= limit;
+    for (bool more = fits; more && d > 0; d -= more) {
+        TT_TRY(encode_parts(k, tt_prompt_source(p, d - 1, part), part, &k->longer));
+        more = limit <= 0 || k->longer.n <= limit;
+        if (more) swap_ids(&k->src, &k->longer);
     }
+    for (; !fits && d < p->nshot; fits = k->src.n <= limit)
+        TT_TRY(encode_parts(k, tt_prompt_source(p, ++d, part), part, &k->src));
+    *drop = d;
+    return TT_OK;
 }
 
 static tt_err seq2seq(tt_maker *k, const tt_prompt *p, int *drop, tt_sizes *size)

@@ -313,6 +313,8 @@ static void messages(place *p)
     refuse(p, "", ", options: yes" T "}]", "options must be a list of answers");
     refuse(p, "", ", options: {colum: c}" T "}]", "did you mean 'options.column'");
     refuse(p, "", ", values: {l: {0: no}}" T "}]", "values.l: no template uses {l}");
+    refuse(p, "", ", format: superni, values: {definition: {a: b}}",
+           "values.definition: it stands in the file's header");
     refuse(p, "", ", values: {a: no}" T "}]", "values.a must be a map");
     refuse(p, "", ", values: [a]" T "}]", "values must be a map");
     refuse(p, "shots: 0-3", T "}]", "job.yaml:2: data.prompts.shots is '0-3'; it takes a number of exemplars from 1");
