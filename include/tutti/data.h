@@ -251,9 +251,10 @@ tt_err tt_maker_show(tt_maker *k, int64_t n, tt_draw draw, tt_shown *out);
  * A data set belongs to the part that its own key mixture names, else to the first whose from takes it. Shares of siblings are those of
  * the parts that have something to draw. Without parts all data sets share one by the rate.
  *
- * draw stratified: after N draws every data set has had its planned number to within one, at every N (quota.h), so no small data set is
- * left out by chance, an epoch is exact, and batches vary less than independent draws make them. The plan is a table of whole numbers
- * over a cycle: the epoch where rates are proportional without parts, else of at least 2^20 draws (shares are rounded to that). Rows
+ * draw stratified: after N draws every data set has had its planned number to within one, at every N (quota.h; proved there, and asserted
+ * at every draw), so no small data set is left out by chance, an epoch is exact, and batches vary less than independent draws make
+ * them. The plan is a table of whole numbers over a cycle: the epoch where rates are proportional without parts, else of at least 2^30
+ * draws (shares are rounded to that, a share above 0 to one draw at least). The order inside a cycle is keyed by the cycle's number. Rows
  * come without replacement: a data set gives all of its rows, in an order keyed by its name, before any comes again, also across epochs.
  * draw random: data set and row are drawn independently with replacement, as seqio does; for comparison. */
 typedef struct tt_mix tt_mix;
@@ -274,7 +275,8 @@ int64_t tt_mix_hash(const tt_mix *x);          /* of all that a draw's number me
 int tt_mix_parts(const tt_mix *x);             /* 0: one flat mixture */
 const tt_mixpart *tt_mix_part(const tt_mix *x, int part); /* parents before their parts */
 int tt_mix_part_of(const tt_mix *x, int set);             /* -1: there are no parts */
-/* Draw n >= 0: a function of (job->seed, n). O(log sets) read in order; a jump costs a period of 2^16 draws, a few milliseconds. */
+/* Draw n >= 0: a function of (job->seed, n). O(log sets) read in order; a jump elsewhere costs some milliseconds (quota.h). x remembers the last
+ * place: one thread at a time. */
 tt_draw tt_mix_draw(const tt_mix *x, int64_t n);
 /* count[sets]: draws of each among the first n. Stratified: as quick as a jump; random: walks them. */
 void tt_mix_counts(const tt_mix *x, int64_t n, int64_t *count);

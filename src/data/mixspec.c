@@ -229,23 +229,41 @@ static tt_err check_from(const tt_mixspec *x, const tt_sets *s)
     return e;
 }
 
+/* ", mixture nvi2: did you mean 'niv2'?" of a set whose key mixture names no part; "" if it has none. */
+static const char *wrong_key(const tt_mixspec *x, const char *key, char *buf, size_t size)
+{
+    const char *path[MAX_PARTS];
+    int n = 0;
+    for (int i = 1; i < x->n; i++)
+        if (x->node[i].leaf) path[n++] = x->node[i].pub.path;
+    const char *near = key ? tt_nearest(key, path, n) : NULL;
+    snprintf(buf, size, "%s%s%s%s%s", key ? ", mixture " : "", key ? key : "", near ? ": did you mean '" : "",
+             near ? near : "", near ? "'?" : "");
+    return buf;
+}
+
+static tt_err no_part(const tt_mixspec *x, const tt_setinfo *s, int lost)
+{
+    char more[64] = "", key[512];
+    if (lost > 1) snprintf(more, sizeof more, " and %d more", lost - 1);
+    const char *group = s->collection ? s->collection : s->category;
+    return tt_fail(TT_EJOB,
+                   "%s:%d: data.mixture: %s%s (%s%s%s) belong%s to no part; give it a key mixture, or a part a from "
+                   "that takes it",
+                   file_of(x->at), line_of(x->at), s->name, more, s->collection ? "collection " : "category ",
+                   group ? group : "unknown", wrong_key(x, s->mixture, key, sizeof key), lost > 1 ? "" : "s");
+}
+
 tt_err tt_mixspec_assign(const tt_mixspec *x, const tt_sets *s, int *leaf)
 {
     TT_TRY(check_from(x, s));
-    int lost = 0, first = -1;
+    int lost = 0;
+    const tt_setinfo *first = NULL;
     for (int i = 0; i < s->n; i++) {
-        leaf[i] = x->n == 1 ? 0 : part_of(x, tt_set_info(s->set[i]));
+        const tt_setinfo *info = tt_set_info(s->set[i]);
+        leaf[i] = x->n == 1 ? 0 : part_of(x, info);
         if (leaf[i] >= 0) continue;
-        if (!lost++) first = i;
+        if (!lost++) first = info;
     }
-    if (!lost) return TT_OK;
-    const tt_setinfo *f = tt_set_info(s->set[first]);
-    char more[64] = "";
-    if (lost > 1) snprintf(more, sizeof more, " and %d more", lost - 1);
-    return tt_fail(
-        TT_EJOB,
-        "%s:%d: data.mixture: %s%s (%s%s%s) belong%s to no part; give it a key mixture, or a part a from that "
-        "takes it",
-        file_of(x->at), line_of(x->at), f->name, more, f->collection ? "collection " : "category ",
-        f->collection ? f->collection : f->category, f->mixture ? ", mixture unknown" : "", lost > 1 ? "" : "s");
+    return lost ? no_part(x, first, lost) : TT_OK;
 }

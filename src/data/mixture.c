@@ -25,7 +25,8 @@ struct tt_mix {
 /* Uses of c as the last number of a set's keys: templates have 0 (prompt.c), the order of its rows this. */
 enum { KEY_ROWS = 2 };
 #define MAX_EPOCH ((int64_t)1 << 48)
-#define LEAST_CYCLE ((int64_t)1 << 20) /* fineness of shares that are not whole numbers of examples */
+#define LEAST_CYCLE \
+    ((int64_t)1 << 30) /* fineness of shares that are not whole numbers of examples: 1e-7 is still 107 draws */
 
 /* ---- what a data set counts -------------------------------------------------------------------------------------------------*/
 
@@ -245,7 +246,8 @@ int tt_mix_part_of(const tt_mix *x, int set) { return x->spec.n > 1 ? x->leaf[se
 
 int64_t tt_mix_hash(const tt_mix *x)
 {
-    uint64_t h = tt_key(x->seed, "mixture", (uint64_t)x->spec.draw, (uint64_t)x->cycle, (uint64_t)x->epoch);
+    /* The number in the name is that of the rule of quota.c and of the rows: with another rule a cursor means other draws. */
+    uint64_t h = tt_key(x->seed, "mixture 2", (uint64_t)x->spec.draw, (uint64_t)x->cycle, (uint64_t)x->epoch);
     for (int i = 0; i < x->n; i++) {
         const tt_setinfo *s = tt_set_info(x->set[i]);
         h = tt_key(h, s->name, (uint64_t)s->rows, (uint64_t)x->e[i], 0);
@@ -278,9 +280,8 @@ tt_draw tt_mix_draw(const tt_mix *x, int64_t n)
 {
     if (x->spec.draw == TT_DRAW_RANDOM) return draw_random(x, n);
     int64_t use;
-    int i = tt_quota_draw(x->quota, n % x->cycle, &use);
+    int i = tt_quota_draw(x->quota, n, &use);
     const tt_setinfo *s = tt_set_info(x->set[i]);
-    use += n / x->cycle * x->e[i]; /* of this set, over all cycles */
     int64_t round = use / s->rows;
     tt_rkey key = tt_key(x->seed, s->name, (uint64_t)round, 0, KEY_ROWS);
     int64_t row = (int64_t)tt_permute(key, (uint64_t)s->rows, (uint64_t)(use % s->rows));
@@ -294,6 +295,5 @@ void tt_mix_counts(const tt_mix *x, int64_t n, int64_t *count)
         for (int64_t k = 0; k < n; k++) count[draw_random(x, k).set]++;
         return;
     }
-    tt_quota_counts(x->quota, n % x->cycle, count);
-    for (int i = 0; i < x->n; i++) count[i] += n / x->cycle * x->e[i];
+    tt_quota_counts(x->quota, n, count);
 }

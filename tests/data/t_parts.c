@@ -150,6 +150,8 @@ static void faults(place *p)
     refuse(p, "{parts: [{name: a, from: {colection: niv}}, {name: own}]}", "did you mean 'collection'?");
     refuse(p, "{parts: [{name: a, from: {category: Sumarization}}]}", "no data set of data.train has category");
     refuse(p, "{parts: [{name: a, from: {collection: niv}}]}", "q3 and 2 more (collection qa) belong to no part");
+    refuse(p, "{parts: [{name: own2, from: {collection: niv}}, {name: z, from: {name: 'q[34]'}}]}",
+           "mixture own: did you mean 'own2'?");
     refuse(p, "{parts: [{name: a, from: {name: '*'}}, {name: a}]}", "two parts are called a");
     refuse(p, "{parts: [{name: a, share: 1, from: {name: '*'}}, {name: b}]}", "part b has no share but a has one");
     refuse(p, "{parts: [{name: a.b}]}", "has no dot");
