@@ -137,11 +137,11 @@ tt_err state_save(run *r)
 static tt_err check_same_run(const run *r, const tt_ckpt *c, const char *path)
 {
     if (attr(c, "mixture")->i != tt_mix_hash(r->mix))
-        return tt_fail(
-            TT_EFILE,
-            "%s: it was written with other data sets, rows, caps or shares, so its place in the mixture means nothing here; "
-            "start another run with run=DIR model.path=%s",
-            path, path);
+        return tt_fail(TT_EFILE,
+                       "%s: it was written with other data sets, rows, caps or shares, so its place in the mixture "
+                       "means nothing here; "
+                       "start another run with run=DIR model.path=%s",
+                       path, path);
     const char *same[] = {"seed", "grains", "batch_tokens"};
     int64_t now[] = {r->job->seed, r->job->train.grains, r->job->train.batch_tokens};
     for (int i = 0; i < 3; i++)
