@@ -30,6 +30,8 @@ int tt_tok_sentinel(const tt_tok *t, int k); /* -1: no such sentinel */
 tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out);
 /* The ids between the family's start and end token, and these. encode with special is begin, body, end. */
 tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out);
+/* The same; *sure: tt_tok_sure up to TT_SURE_BYTES. */
+tt_err tt_tok_body_sure(const tt_tok *t, const char *text, size_t size, tt_ids *out, bool *sure);
 void tt_tok_begin(const tt_tok *t, tt_ids *out);
 void tt_tok_end(const tt_tok *t, tt_ids *out);
 /* Are the ids of a text those of its words, cut at blanks, one after another? True for T5's models: they have no piece with a blank past its
@@ -125,13 +127,47 @@ typedef struct tt_setinfo {
     int ntemplate;
 } tt_setinfo;
 
-/* Collective. Reads the data sets of one list (job->data.train ...): each file is parsed by one rank and shared. Quarantined rows are
+/* Collective. Reads the data sets of one list (job->data.train ...): each file is parsed by one rank and shared; with data.store set they
+ * are opened from the token store instead, mapped, and hold the same rows. Quarantined rows are
  * appended to quarantine (rank 0; path or NULL) in the order of the data sets. list NULL: an empty collection. what: the key of the list.
  * Names must differ within a list. TT_EDATA / TT_EJOB with file, line, remedy; ranks that see different files are told. */
 tt_err tt_sets_read(const tt_mesh *m, const tt_job *job, const tt_yaml *list, const char *what, const char *quarantine,
                     tt_sets **out);
 void tt_sets_free(tt_sets *s);
 const tt_setinfo *tt_set_info(const tt_set *s);
+
+/* Local. Was the store that the sets stand on made with this tokenizer? TT_EDATA names both hashes. Without a store: yes. */
+tt_err tt_sets_check(const tt_sets *s, const tt_tok *t);
+
+/* ---- the token store ------------------------------------------------------------------------------------------------
+ * data.store names a folder in which tutti prepare keeps every row of the job's data sets: its fields as text and as token ids, its line,
+ * the hash of its content. Opening it parses and tokenizes nothing, whatever the size of the data.
+ *
+ * Files are cut into chunks of whole lines that the ranks read and tokenize in parallel. In each round they take about 32 MiB each, write
+ * one part file together and replace the manifest: memory does not grow with the data, and a run that is killed loses a round at most:
+ * the next one goes on from there. A JSON array, a CSV file, a text or a task file of one object has rows that are not lines: one rank
+ * reads it in one piece. A file is known by size, time of change and content: one that was only touched is left as it is, a changed one
+ * is done anew. A store may serve several jobs; other templates, splits and limits need no new preparation as long as the columns they
+ * use are there. A row in which any kept column holds a value that is no text is out for all of them. */
+typedef struct tt_prepare_opts {
+    bool rehash;    /* compare contents even where size and time are the same */
+    bool prune;     /* remove data sets that are not in the job */
+    int64_t chunk;  /* bytes of a file that are read at once; 0: 1 MiB */
+    int64_t round;  /* bytes a rank reads before a part is written; 0: 32 MiB */
+    int64_t rounds; /* stop after so many; 0: at the end */
+} tt_prepare_opts;
+typedef struct tt_prepared {
+    int64_t sets, unchanged, redone, dropped; /* data sets in the job; as they were; of a changed file; removed */
+    int64_t rows, bad, tokens;                /* of the job's data sets in the store */
+    int64_t read, new_rows;                   /* by this run: bytes (unpacked), rows */
+    int64_t bytes, parts;                     /* of the store */
+    bool finished;                            /* false: opts.rounds came first */
+} tt_prepared;
+/* Collective. Brings the job's store up to date for data.train, data.validation and data.test. TT_EJOB: no data.store; TT_EDATA: as
+ * tt_sets_read; TT_ERUN: another prepare is at work on it, disk full (what was done before stays). */
+tt_err tt_prepare(const tt_mesh *m, const tt_job *job, const tt_tok *tok, const tt_prepare_opts *o, tt_prepared *out);
+/* Collective. All checksums of the store. TT_EFILE names the first file and array that differ. */
+tt_err tt_store_verify(const tt_mesh *m, const char *dir);
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------
  * An entry says more of its prompts (job keys data.prompts give the rest):

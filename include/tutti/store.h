@@ -67,6 +67,10 @@ tt_err tt_hf_load(const char *dir, tt_pars *pars, const char *(*alias)(const cha
 /* Writes the weights as transformers' save_pretrained does: one file up to shard_bytes (5 GB by default: 0), else shards + index. */
 tt_err tt_hf_save(const char *dir, const tt_pars *pars, tt_dtype dtype, int64_t shard_bytes);
 
+/* ---- small files ------------------------------------------------------------------------------------------------
+ * Local. path becomes text, durably and whole: a reader finds the old file or the new one. TT_ERUN: the old one stays. */
+tt_err tt_file_put(const char *path, const char *text);
+
 /* ---- hashes -----------------------------------------------------------------------------------------------------
  * Over the logical fp32 tensors in name order: name, shape, bytes (XXH3, 128 bits, 32 hex digits). The same for a checkpoint, a
  * Hugging Face folder and the memory of a run. */

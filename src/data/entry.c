@@ -166,6 +166,7 @@ static tt_err read_prompts(const reader *r, const entry *e, tt_spec *s)
     s->exemplars = s->zero_shot ? NULL : e->exemplars;
     TT_TRY(tt_style_of_job(r->job, &s->style));
     TT_TRY(tt_style_override(r->a, s->prompts, &s->style));
+    s->values_at = e->values;
     TT_TRY(tt_values_read(r->a, e->values, s->templates, &s->values));
     return check_values(s);
 }

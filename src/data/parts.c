@@ -19,7 +19,7 @@ void tt_parts_value(tt_parts *p, const tt_segment *s, uint32_t value)
 {
     tt_part part = {.text = tt_segment_value(s, value)};
     part.size = strlen(part.text);
-    if (s->id_at) {
+    if (s->id_at && s->sure[value]) {
         part.ids = s->id + s->id_at[value];
         part.n = (int)(s->id_at[value + 1] - s->id_at[value]);
     }

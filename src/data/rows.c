@@ -26,7 +26,9 @@ void tt_rows_fini(tt_rows *r)
     tt_buf_fini(&r->text);
     tt_buf_fini(&r->line);
     tt_buf_fini(&r->key);
-    tt_buf_fini(&r->bad);
+    tt_buf_fini(&r->bad_line);
+    tt_buf_fini(&r->bad_row);
+    tt_buf_fini(&r->bad_text);
 }
 
 tt_cell tt_rows_value(tt_rows *r, const char *text, size_t size)
@@ -64,15 +66,14 @@ void tt_rows_pack(const tt_rows *r, tt_buf *out)
     assert(from % 8 == 0 && sizeof(tt_pack) % 8 == 0);
     tt_pack h = {.ncol = r->ncol, .nrow = r->nrow, .nvalue = r->nvalue, .nbad = r->nbad, .left_out = r->left_out};
     memcpy(h.category, r->category, sizeof h.category);
-    memcpy(h.first_bad, r->first_bad, sizeof h.first_bad);
     tt_buf_add(out, &h, sizeof h);
     h.cell = append(out, from, &r->cell);
     h.value = append_ends(out, from, r);
     h.text = append(out, from, &r->text);
     h.line = append(out, from, &r->line);
     h.key = append(out, from, &r->key);
-    h.bad = append(out, from, &r->bad);
-    h.bad_bytes = r->bad.n;
+    h.bad_line = append(out, from, &r->bad_line);
+    h.bad_text = append(out, from, &r->bad_text);
     h.bytes = out->n - from;
     memcpy(out->p + from, &h, sizeof h);
 }
@@ -87,6 +88,12 @@ void tt_pack_segment(const tt_pack *p, tt_segment *out)
                         .key = (const void *)(base + p->key),
                         .text_at = (const void *)(base + p->value),
                         .text = base + p->text};
+}
+
+void tt_pack_bad(const tt_pack *p, tt_badrun *out)
+{
+    const char *base = (const char *)p;
+    *out = (tt_badrun){.n = p->nbad, .line = (const void *)(base + p->bad_line), .text = base + p->bad_text};
 }
 
 const char *tt_segment_value(const void *segment, uint32_t value)

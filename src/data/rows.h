@@ -24,8 +24,8 @@ typedef struct tt_rows {
     char category[128];
     tt_buf cell, value, text; /* tt_cell; uint64_t offsets into text; bytes */
     tt_buf line, key;         /* of every row: int64_t where it starts in the file, uint64_t hash of its content */
-    tt_buf bad;               /* quarantined rows: JSON lines */
-    char first_bad[400];
+    tt_buf bad_line, bad_row; /* of every bad one: int64_t line, int64_t row where it is kept (unfit) or -1 */
+    tt_buf bad_text;          /* why: 0-terminated texts, one behind the other */
 } tt_rows;
 void tt_rows_fini(tt_rows *r);
 tt_cell tt_rows_value(tt_rows *r, const char *text, size_t size);
@@ -34,9 +34,9 @@ tt_cell tt_rows_value(tt_rows *r, const char *text, size_t size);
 typedef struct tt_pack {
     uint64_t bytes;
     int64_t ncol, nrow, nvalue, nbad;
-    uint64_t cell, value, text, line, key, bad, bad_bytes; /* places from the start of the header */
+    uint64_t cell, value, text, line, key, bad_line, bad_text; /* places from the start of the header */
     int64_t left_out;
-    char category[128], first_bad[400];
+    char category[128];
 } tt_pack;
 /* Appends to out, whose size is a multiple of 8. */
 void tt_rows_pack(const tt_rows *r, tt_buf *out);
@@ -51,9 +51,19 @@ typedef struct tt_segment {
     const uint64_t *text_at; /* [nvalue+1]: value i is the 0-terminated text + text_at[i] */
     const char *text;
     const uint64_t *id_at; /* [nvalue+1]: its ids are id[id_at[i] .. id_at[i+1]); NULL: not tokenized */
+    const uint8_t *sure;   /* [nvalue+1]: are they tt_tok_sure up to TT_SURE_BYTES? */
     const int32_t *id;
 } tt_segment;
 void tt_pack_segment(const tt_pack *p, tt_segment *out);
+
+/* Bad rows where they lie: n lines, and why each is bad: 0-terminated texts, one behind the other. */
+typedef struct tt_badrun {
+    int64_t n;
+    const int64_t *line;
+    const int64_t *row; /* where an unfit row is kept in its segment, -1: nowhere; NULL: none is kept */
+    const char *text;
+} tt_badrun;
+void tt_pack_bad(const tt_pack *p, tt_badrun *out);
 /* A tt_valuefn (template.h) over a segment. */
 const char *tt_segment_value(const void *segment, uint32_t value);
 

@@ -1,8 +1,10 @@
 /* Data sets: each file is parsed by one rank, and all ranks share the packed rows. */
 #include "sets.h"
 #include "source.h"
+#include "store.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -11,8 +13,8 @@ typedef struct whole { /* what tt_sets_free gets back: the sets, and what they s
     tt_sets sets;
     tt_arena *a;
     tt_specs specs;
-    void *packs;
-    const tt_pack **pack; /* [sets.n] */
+    void *packs;     /* of files that were parsed */
+    tt_shelf *shelf; /* or the store that they were opened from */
 } whole;
 
 /* ---- reading -------------------------------------------------------------------------------------------------------*/
@@ -69,25 +71,25 @@ static tt_err parse_own(const tt_mesh *m, const tt_job *job, const tt_specs *s, 
 
 /* ---- sharing -------------------------------------------------------------------------------------------------------*/
 
-static void describe(const tt_spec *s, const tt_pack *p, tt_setinfo *out)
+void tt_set_describe(tt_set *out, const char *category, int64_t rows)
 {
-    *out = (tt_setinfo){.name = s->name,
-                        .category = p->category,
-                        .path = s->path,
-                        .format = s->format->name,
-                        .collection = s->collection,
-                        .dataset = s->dataset,
-                        .language = s->language,
-                        .licence = s->licence,
-                        .mixture = s->mixture,
-                        .held_out = s->held_out,
-                        .rows = p->nrow,
-                        .file_rows = p->nrow,
-                        .quarantined = p->nbad,
-                        .declared = s->declared,
-                        .cap = s->cap,
-                        .weight = s->weight,
-                        .ntemplate = s->templates->n};
+    const tt_spec *s = out->spec;
+    out->info = (tt_setinfo){.name = s->name,
+                             .category = category,
+                             .path = s->path,
+                             .format = s->format->name,
+                             .collection = s->collection,
+                             .dataset = s->dataset,
+                             .language = s->language,
+                             .licence = s->licence,
+                             .mixture = s->mixture,
+                             .held_out = s->held_out,
+                             .rows = rows,
+                             .file_rows = rows,
+                             .declared = s->declared,
+                             .cap = s->cap,
+                             .weight = s->weight,
+                             .ntemplate = s->templates->n};
 }
 
 static tt_set *set_new(whole *w, const tt_spec *s, const tt_pack *p)
@@ -95,26 +97,42 @@ static tt_set *set_new(whole *w, const tt_spec *s, const tt_pack *p)
     tt_set *set = TT_ZNEW(w->a, tt_set, 1);
     tt_segment *seg = TT_NEW(w->a, tt_segment, 1);
     tt_pack_segment(p, seg);
-    describe(s, p, &set->info);
     set->spec = s;
-    set->style = s->style;
-    set->pool_col = TT_NEW(w->a, int, s->templates->ncol + 1);
+    tt_set_describe(set, p->category, p->nrow);
+    set->info.quarantined = p->nbad;
     set->nseg = 1;
     set->seg = seg;
+    set->nbad = 1;
+    tt_badrun *bad = TT_NEW(w->a, tt_badrun, 1);
+    tt_pack_bad(p, bad);
+    set->bad = bad;
     return set;
 }
 
-/* A data set without a usable row is a mistake of the job, unless only the cut left it empty. */
-static tt_err check_rows(const tt_spec *s, const tt_pack *p)
+/* "line 40 has no ..." */
+static const char *first_bad(const tt_set *s, char *text, size_t size)
 {
-    if (p->nrow) return TT_OK;
-    if (s->split && !p->nbad) {
+    for (int i = 0; i < s->nbad; i++)
+        if (s->bad[i].n) {
+            snprintf(text, size, "line %lld %s", (long long)s->bad[i].line[0], s->bad[i].text);
+            break;
+        }
+    return text;
+}
+
+/* A data set without a usable row is a mistake of the job, unless only the cut left it empty. */
+static tt_err check_rows(const tt_set *set)
+{
+    const tt_spec *s = set->spec;
+    char first[400];
+    if (set->info.rows) return TT_OK;
+    if (s->split && !set->info.quarantined) {
         tt_warn_once(s->path, "%s: the split takes none of its rows; it stays empty", s->name);
         return TT_OK;
     }
-    if (p->nbad)
+    if (set->info.quarantined)
         return tt_fail(TT_EDATA, "%s:%d: %s has no usable row: %lld are bad, the first: %s", s->at->file, s->at->line,
-                       s->path, (long long)p->nbad, p->first_bad);
+                       s->path, (long long)set->info.quarantined, first_bad(set, first, sizeof first));
     return tt_fail(TT_EDATA, "%s:%d: %s has no rows; leave it out or mend it", s->at->file, s->at->line, s->path);
 }
 
@@ -124,13 +142,25 @@ static void report_bad(const whole *w)
 {
     const tt_sets *s = &w->sets;
     int told = 0;
+    char first[400];
     for (int i = 0; i < s->n && told < BAD_SETS_TOLD; i++) {
         const tt_setinfo *info = &s->set[i]->info;
         if (!info->quarantined) continue;
         tt_log("warning: %s: %lld of %lld rows cannot be used; the first: %s", info->name, (long long)info->quarantined,
-               (long long)(info->quarantined + info->rows), w->pack[i]->first_bad);
+               (long long)(info->quarantined + info->rows), first_bad(s->set[i], first, sizeof first));
         told++;
     }
+}
+
+static tt_err add_set(whole *w, tt_set *set)
+{
+    TT_TRY(check_rows(set));
+    set->style = set->spec->style;
+    set->pool_col = TT_NEW(w->a, int, set->spec->templates->ncol + 1);
+    w->sets.set[w->sets.n++] = set;
+    w->sets.rows += set->info.rows;
+    w->sets.quarantined += set->info.quarantined;
+    return TT_OK;
 }
 
 /* all: the packs of rank 0, rank 1, ..., each rank's in the order of its files. */
@@ -138,25 +168,32 @@ static tt_err make_sets(whole *w, const int *owner, const size_t *off, int size)
 {
     size_t *at = tt_malloc(sizeof *at * (size_t)size);
     memcpy(at, off, sizeof *at * (size_t)size);
-    w->sets.set = TT_NEW(w->a, tt_set *, w->specs.n + 1);
-    w->pack = TT_NEW(w->a, const tt_pack *, w->specs.n + 1);
-    w->sets.nabsent = w->specs.nabsent;
-    w->sets.absent = w->specs.absent;
-    w->sets.held_out = w->specs.held_out;
     tt_err e = TT_OK;
     for (int i = 0; i < w->specs.n && e == TT_OK; i++) {
         const tt_spec *s = &w->specs.spec[i];
         const tt_pack *p = (const void *)((char *)w->packs + at[owner[i]]);
         at[owner[i]] += p->bytes;
         if (p->left_out) continue;
-        if ((e = check_rows(s, p)) != TT_OK) break;
-        w->pack[w->sets.n] = p;
-        w->sets.set[w->sets.n++] = set_new(w, s, p);
-        w->sets.rows += p->nrow;
-        w->sets.quarantined += p->nbad;
+        e = add_set(w, set_new(w, s, p));
     }
     free(at);
     return e;
+}
+
+static void write_bad(FILE *f, const tt_set *s, int64_t line, const char *why)
+{
+    json_t *o = json_pack("{s:s, s:s, s:I, s:s}", "dataset", s->info.name, "file", s->info.path, "line",
+                          (json_int_t)line, "reason", why);
+    if (o && !json_dumpf(o, f, JSON_COMPACT)) fputc('\n', f);
+    json_decref(o);
+}
+
+static void write_bad_rows(FILE *f, const tt_set *s)
+{
+    for (int i = 0; i < s->nbad; i++) {
+        const char *why = s->bad[i].text;
+        for (int64_t k = 0; k < s->bad[i].n; k++, why += strlen(why) + 1) write_bad(f, s, s->bad[i].line[k], why);
+    }
 }
 
 /* Rank 0, in the order of the data sets. */
@@ -166,10 +203,7 @@ static tt_err write_quarantine(const whole *w, const char *path)
     if (!path || !s->quarantined) return TT_OK;
     FILE *f = fopen(path, "a");
     if (!f) return tt_fail(TT_ERUN, "%s: cannot be opened for writing: %s", path, strerror(errno));
-    for (int i = 0; i < s->n; i++) {
-        const tt_pack *p = w->pack[i];
-        fwrite((const char *)p + p->bad, 1, p->bad_bytes, f);
-    }
+    for (int i = 0; i < s->n; i++) write_bad_rows(f, s->set[i]);
     bool bad = ferror(f);
     if (fclose(f) || bad)
         return tt_fail(TT_ERUN, "%s: cannot be written: %s; is the disk full?", path, strerror(errno));
@@ -177,7 +211,7 @@ static tt_err write_quarantine(const whole *w, const char *path)
 }
 
 /* Collective. */
-static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *what, const char *quarantine, whole *w)
+static tt_err parse_all(const tt_mesh *m, const tt_job *job, whole *w)
 {
     int *owner = TT_NEW(w->a, int, w->specs.n + 1);
     size_t *off = TT_NEW(w->a, size_t, m->size + 1);
@@ -188,10 +222,40 @@ static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *what, co
         tt_allgatherv(m, mine.p, mine.n, &w->packs, off);
         tt_buf_fini(&mine);
         e = make_sets(w, owner, off, m->size); /* the same on all ranks */
-        if (e == TT_OK && !strcmp(what, "data.train")) e = tt_sets_exemplars(&w->sets, &w->sets);
     }
     tt_buf_fini(&mine);
-    if (e != TT_OK) return e;
+    return e;
+}
+
+/* What parsing would have ended at. */
+static tt_err refuse_bad(const tt_job *job, const tt_set *s)
+{
+    char first[400] = "";
+    if (job->data.on_bad_row != TT_BAD_FAIL || !s->info.quarantined) return TT_OK;
+    return tt_fail(TT_EDATA, "%s: %s; mend it or set data.on_bad_row: skip", s->info.path,
+                   first_bad(s, first, sizeof first));
+}
+
+/* Collective. */
+static tt_err open_all(const tt_mesh *m, const tt_job *job, const char *what, whole *w)
+{
+    TT_TRY(tt_shelf_open(m, job, &w->specs, what, w->a, &w->shelf));
+    for (int i = 0; i < tt_shelf_count(w->shelf); i++) {
+        TT_TRY(refuse_bad(job, tt_shelf_set(w->shelf, i)));
+        TT_TRY(add_set(w, tt_shelf_set(w->shelf, i)));
+    }
+    return TT_OK;
+}
+
+/* Collective. */
+static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *what, const char *quarantine, whole *w)
+{
+    w->sets.set = TT_NEW(w->a, tt_set *, w->specs.n + 1);
+    w->sets.nabsent = w->specs.nabsent;
+    w->sets.absent = w->specs.absent;
+    w->sets.held_out = w->specs.held_out;
+    TT_TRY(job->data.store && w->specs.n ? open_all(m, job, what, w) : parse_all(m, job, w));
+    if (!strcmp(what, "data.train")) TT_TRY(tt_sets_exemplars(&w->sets, &w->sets)); /* the same on all ranks */
     report_bad(w);
     return tt_agree(m, m->rank == 0 ? write_quarantine(w, quarantine) : TT_OK);
 }
@@ -217,11 +281,28 @@ void tt_sets_free(tt_sets *s)
 {
     if (!s) return;
     whole *w = (whole *)(void *)s; /* sets is its first member */
-    for (int i = 0; i < s->n; i++) tt_pick_free(s->set[i]->pick);
+    for (int i = 0; i < s->n && !w->shelf; i++) tt_pick_free(s->set[i]->pick);
+    tt_shelf_close(w->shelf);
     free(w->packs);
     tt_specs_fini(&w->specs);
     tt_arena_free(w->a);
     free(w);
+}
+
+tt_err tt_sets_check(const tt_sets *s, const tt_tok *t)
+{
+    const whole *w = (const whole *)(const void *)s;
+    const char *dir, *made;
+    char hash[33];
+    if (!w->shelf) return TT_OK;
+    made = tt_shelf_tokenizer(w->shelf, &dir);
+    tt_tok_hash(t, hash);
+    if (!strcmp(made, hash)) return TT_OK;
+    return tt_fail(
+        TT_EDATA,
+        "%s: the store was made with another tokenizer (%s, the job's is %s); run tutti prepare with this job, or "
+        "give it a store of its own",
+        dir, made, hash);
 }
 
 /* ---- examples --------------------------------------------------------------------------------------------------------*/

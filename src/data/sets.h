@@ -14,9 +14,11 @@ struct tt_set {
     int nseg;
     const tt_segment *seg; /* in order of first */
     const int *col;        /* [templates->ncol]: the column of the segments; NULL: the same numbers */
-    tt_pick *pick;         /* rows of the file that are taken; NULL: all */
-    const tt_set *pool;    /* the set whose rows may stand in a prompt as exemplars; NULL: none */
-    int *pool_col;         /* [templates->ncol]: the pool's column of each, where the pool is another set */
+    int nbad;
+    const tt_badrun *bad; /* runs of the file's bad rows, in order */
+    tt_pick *pick;        /* rows of the file that are taken; NULL: all */
+    const tt_set *pool;   /* the set whose rows may stand in a prompt as exemplars; NULL: none */
+    int *pool_col;        /* [templates->ncol]: the pool's column of each, where the pool is another set */
 };
 
 /* A row where it lies. cell: the templates' columns, in the caller's array or in the segment. */
@@ -30,6 +32,9 @@ enum { TT_MAX_COLS = 64 };
 tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell);
 tt_rowref tt_set_file_ref(const tt_set *s, int64_t file_row, tt_cell *cell); /* by its number in the file */
 int64_t tt_set_file_row(const tt_set *s, int64_t row);                       /* among the usable rows of the file */
+
+/* Fills in info from spec; rows of the file, all taken so far, none bad. category lives as long as s. */
+void tt_set_describe(tt_set *s, const char *category, int64_t rows);
 
 /* Drops rows of the file from what the set takes. Call tt_set_recount after the last. */
 void tt_set_drop(tt_set *s, int64_t file_row);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t tt_bom(const char *text, size_t size) { return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; }
+
 static const char *const superni_columns[] = {"definition", "examples", "input", "output", NULL};
 static const char *const dialogsum_columns[] = {"dialogue", "summary", "topic", NULL};
 static const char *const samsum_columns[] = {"dialogue", "summary", NULL};
@@ -33,36 +35,31 @@ static const char *const text_columns[] = {"text", NULL};
 
 /* superni's default is the prompt of Tk-Instruct (Wang et al. 2022); its exemplars are other instances. */
 static const tt_format formats[] = {
-    {"jsonl", {".jsonl", ".ndjson"}, NULL, false, tt_parse_jsonl, SOURCE_TARGET},
-    {"json", {".json"}, NULL, false, tt_parse_json, SOURCE_TARGET},
-    {"tsv", {".tsv"}, NULL, false, tt_parse_tsv, SOURCE_TARGET},
-    {"csv", {".csv"}, NULL, false, tt_parse_csv, SOURCE_TARGET},
+    {"jsonl", {".jsonl", ".ndjson"}, NULL, false, tt_head_jsonl, SOURCE_TARGET},
+    {"json", {".json"}, NULL, false, tt_head_json, SOURCE_TARGET},
+    {"tsv", {".tsv"}, NULL, false, tt_head_tsv, SOURCE_TARGET},
+    {"csv", {".csv"}, NULL, false, tt_head_csv, SOURCE_TARGET},
     {"superni",
      {0},
      superni_columns,
      false,
-     tt_parse_superni,
+     tt_head_superni,
      {{.head = "Definition: {definition}\n\n",
        .exemplar = "Positive Example -\nInput: {input}\nOutput: ",
        .source = "Now complete the following example -\nInput: {input}\nOutput: ",
        .target = "{output}"}}},
-    {"dialogsum", {0}, dialogsum_columns, true, tt_parse_json, DIALOGUE},
-    {"samsum", {0}, samsum_columns, false, tt_parse_json, DIALOGUE},
+    {"dialogsum", {0}, dialogsum_columns, true, tt_head_json, DIALOGUE},
+    {"samsum", {0}, samsum_columns, false, tt_head_json, DIALOGUE},
     {"alpaca",
      {0},
      alpaca_columns,
      false,
-     tt_parse_json,
+     tt_head_json,
      {{.source = "{instruction}\n\n{input}", .target = "{output}", .when = "input"},
       {.source = "{instruction}", .target = "{output}", .unless = "input"}}},
-    {"flan", {0}, flan_columns, false, tt_parse_json, {{.source = "{inputs}", .target = "{targets}"}}},
-    {"prompt_completion",
-     {0},
-     prompt_columns,
-     false,
-     tt_parse_json,
-     {{.source = "{prompt}", .target = "{completion}"}}},
-    {"text", {".txt", ".text"}, text_columns, false, tt_parse_text, {{.source = "{text}", .target = ""}}},
+    {"flan", {0}, flan_columns, false, tt_head_json, {{.source = "{inputs}", .target = "{targets}"}}},
+    {"prompt_completion", {0}, prompt_columns, false, tt_head_json, {{.source = "{prompt}", .target = "{completion}"}}},
+    {"text", {".txt", ".text"}, text_columns, false, tt_head_text, {{.source = "{text}", .target = ""}}},
 };
 enum { NFORMAT = sizeof formats / sizeof *formats };
 
@@ -120,16 +117,30 @@ void tt_row_begin(tt_reader *r, int64_t line)
 {
     r->line = line;
     r->trouble[0] = 0;
+    r->hard = false;
     keep_row(r);
-    for (int c = 0; c < r->rows.ncol; c++) r->cell[c] = r->fixed ? r->fixed[c] : (tt_cell){0};
+    for (int c = 0; c < r->rows.ncol; c++) r->cell[c] = r->fixed[c];
+}
+
+static void note(tt_reader *r, const char *fmt, va_list ap)
+{
+    if (!r->trouble[0]) vsnprintf(r->trouble, sizeof r->trouble, fmt, ap);
 }
 
 void tt_row_trouble(tt_reader *r, const char *fmt, ...)
 {
-    if (r->trouble[0]) return;
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(r->trouble, sizeof r->trouble, fmt, ap);
+    note(r, fmt, ap);
+    va_end(ap);
+    r->hard = true;
+}
+
+void tt_row_lacking(tt_reader *r, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    note(r, fmt, ap);
     va_end(ap);
 }
 
@@ -167,55 +178,55 @@ int tt_row_missing(const tt_reader *r)
     return -1;
 }
 
-/* Why no example can be made of the row; NULL if one can. */
-static const char *row_fault(const tt_reader *r)
+const char *tt_row_fault(const tt_spec *spec, bool empty_fine, const tt_cell *cell, tt_valuefn *value, const void *ctx)
 {
     int fits = 0;
-    for (int i = 0; i < r->spec->templates->n; i++) {
-        const tt_template *t = &r->spec->templates->t[i];
-        if (!tt_template_fits(t, r->cell, row_value, &r->rows)) continue;
+    for (int i = 0; i < spec->templates->n; i++) {
+        const tt_template *t = &spec->templates->t[i];
+        if (!tt_template_fits(t, cell, value, ctx)) continue;
         fits++;
-        if (tt_pattern_blank(&t->source, r->cell, row_value, &r->rows)) return "has an empty source";
-        bool none = t->target.n == 0 && r->empty_fine;
-        if (!none && tt_pattern_blank(&t->target, r->cell, row_value, &r->rows)) return "has an empty target";
+        if (tt_pattern_blank(&t->source, cell, value, ctx)) return "has an empty source";
+        bool none = t->target.n == 0 && empty_fine;
+        if (!none && tt_pattern_blank(&t->target, cell, value, ctx)) return "has an empty target";
     }
     return fits ? NULL : "fits no template (when, unless)";
 }
 
-tt_err tt_row_end(tt_reader *r)
+static void quarantine(tt_reader *r, int64_t line, int64_t row, const char *why)
 {
-    int missing = tt_row_missing(r);
-    if (missing >= 0)
-        tt_row_trouble(r, "has no \"%s\"; map it with fields.%s", r->spec->key[missing],
-                       r->spec->templates->col[missing]);
-    const char *why = r->trouble[0] ? r->trouble : row_fault(r);
-    if (why) return tt_row_bad(r, r->line, "%s", why);
-    uint64_t key = tt_row_key(r->spec->templates, r->cell, row_value, &r->rows);
-    if (!r->whole && !tt_split_takes(r->spec->split, key)) {
-        forget_row(r);
-        return TT_OK;
-    }
+    tt_buf_add(&r->rows.bad_line, &line, sizeof line);
+    tt_buf_add(&r->rows.bad_row, &row, sizeof row);
+    tt_buf_add(&r->rows.bad_text, why, strlen(why) + 1);
+    r->rows.nbad++;
+}
+
+static void add_row(tt_reader *r, uint64_t key)
+{
     tt_buf_add(&r->rows.line, &r->line, sizeof r->line);
     tt_buf_add(&r->rows.key, &key, sizeof key);
     tt_buf_add(&r->rows.cell, r->cell, sizeof *r->cell * (size_t)r->rows.ncol);
     r->rows.nrow++;
     keep_row(r);
-    r->done = r->spec->limit > 0 && r->rows.nrow >= r->spec->limit;
-    return TT_OK;
 }
 
-static void quarantine(tt_reader *r, int64_t line, const char *why)
+tt_err tt_row_end(tt_reader *r)
 {
-    json_t *o = json_pack("{s:s, s:s, s:I, s:s}", "dataset", r->spec->name, "file", r->spec->path, "line",
-                          (json_int_t)line, "reason", why);
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    if (text) {
-        tt_buf_add(&r->rows.bad, text, strlen(text));
-        tt_buf_add(&r->rows.bad, "\n", 1);
-    }
-    free(text);
-    json_decref(o);
-    if (!r->rows.nbad++) snprintf(r->rows.first_bad, sizeof r->rows.first_bad, "line %lld %s", (long long)line, why);
+    const tt_spec *s = r->spec;
+    int missing = tt_row_missing(r);
+    if (missing >= 0)
+        tt_row_lacking(r, "has no \"%s\"; map it with fields.%s", s->key[missing], s->templates->col[missing]);
+    const char *why = r->trouble[0] ? r->trouble : tt_row_fault(s, r->empty_fine, r->cell, row_value, &r->rows);
+    if (why && (r->hard || !r->unfit)) return tt_row_bad(r, r->line, "%s", why);
+    if (why) quarantine(r, r->line, r->rows.nrow, why);
+    uint64_t key = tt_row_key(s->templates, r->cell, row_value, &r->rows);
+    bool takes = !why && tt_split_takes(s->split, key);
+    if (takes || r->whole)
+        add_row(r, key);
+    else
+        forget_row(r);
+    r->taken += takes;
+    r->done = s->limit > 0 && r->taken >= s->limit;
+    return TT_OK;
 }
 
 /* Cuts at the last whole character. */
@@ -239,22 +250,36 @@ tt_err tt_row_bad(tt_reader *r, int64_t line, const char *fmt, ...)
     if (r->fail)
         return tt_fail(TT_EDATA, "%s: line %lld %s%s or set data.on_bad_row: skip", r->spec->path, (long long)line, why,
                        strchr(why, ';') ? "" : "; mend it");
-    quarantine(r, line, why);
+    quarantine(r, line, -1, why);
     return TT_OK;
+}
+
+void tt_reader_init(tt_reader *r, const tt_spec *spec, bool empty_fine, tt_arena *a)
+{
+    int ncol = spec->templates->ncol;
+    *r = (tt_reader){.spec = spec,
+                     .empty_fine = empty_fine,
+                     .cell = TT_ZNEW(a, tt_cell, ncol + 1),
+                     .fixed = TT_ZNEW(a, tt_cell, ncol + 1),
+                     .field = TT_ZNEW(a, int, ncol + 1)};
+    r->rows.ncol = ncol;
+    snprintf(r->rows.category, sizeof r->rows.category, "%s", spec->category ? spec->category : "none");
+    tt_row_begin(r, 1);
 }
 
 tt_err tt_source_read(const tt_spec *spec, bool fail, bool empty_fine, tt_arena *a, tt_reader *r)
 {
-    int ncol = spec->templates->ncol;
-    *r = (tt_reader){.spec = spec, .fail = fail, .empty_fine = empty_fine, .cell = TT_ZNEW(a, tt_cell, ncol + 1)};
-    r->rows.ncol = ncol;
-    snprintf(r->rows.category, sizeof r->rows.category, "%s", spec->category ? spec->category : "none");
     char *text;
     size_t size, bom;
+    tt_filehead head = {0};
+    tt_reader_init(r, spec, empty_fine, a);
+    r->fail = fail;
     TT_TRY(tt_slurp(spec->path, &text, &size));
-    bom = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
-    tt_row_begin(r, 1);
-    tt_err e = spec->format->parse(r, text + bom, size - bom);
+    bom = tt_bom(text, size);
+    tt_err e = spec->format->head(r, text + bom, size - bom, &head);
+    head.bytes += bom;
+    r->at = (int64_t)head.bytes;
+    if (e == TT_OK && !r->done) e = head.rows(r, text + head.bytes, size - head.bytes, head.lines + 1);
     free(text);
     return e;
 }

@@ -124,9 +124,9 @@ static void explain_missing(tt_reader *r, const json_t *object)
     char keys[120];
     list_keys(object, keys, sizeof keys);
     if (json_object_get(object, key))
-        tt_row_trouble(r, "has nothing in \"%s\"", key);
+        tt_row_lacking(r, "has nothing in \"%s\"", key);
     else
-        tt_row_trouble(r, "has no \"%s\" (it has %s); map it with fields.%s", key, *keys ? keys : "no keys",
+        tt_row_lacking(r, "has no \"%s\" (it has %s); map it with fields.%s", key, *keys ? keys : "no keys",
                        r->spec->templates->col[c]);
 }
 
@@ -149,16 +149,28 @@ tt_err tt_json_row(tt_reader *r, const json_t *object, int64_t line)
 static tt_err parse_row(tt_reader *r, const char *text, size_t size, int64_t line)
 {
     json_error_t err;
+    tt_err e;
+    if (tt_json_quick(r, text, size, line, &e)) return e;
     tt_row_begin(r, line);
     json_t *o = json_loadb(text, size, JSON_DECODE_ANY, &err);
     if (!o) return tt_row_bad(r, line, "is not JSON: %s", err.text);
-    tt_err e = tt_json_row(r, o, line);
+    e = tt_json_row(r, o, line);
     json_decref(o);
     return e;
 }
 
-tt_err tt_json_lines(tt_reader *r, char *text, int64_t line)
+/* strlen is short of size where a zero byte stands: what follows would be lost silently. */
+static tt_err no_zero_bytes(const tt_reader *r, const char *text, size_t size)
 {
+    size_t n = strlen(text);
+    if (n == size) return TT_OK;
+    return tt_fail(TT_EDATA, "%s: has a zero byte at %zu; it is no JSON text, look at what wrote it", r->spec->path,
+                   (size_t)r->at + n);
+}
+
+tt_err tt_json_lines(tt_reader *r, char *text, size_t size, int64_t line)
+{
+    TT_TRY(no_zero_bytes(r, text, size));
     for (char *end; *text && !r->done; text = end + (*end != 0), line++) {
         end = strchrnul(text, '\n');
         size_t n = (size_t)(end - text);
@@ -167,18 +179,10 @@ tt_err tt_json_lines(tt_reader *r, char *text, int64_t line)
     return TT_OK;
 }
 
-/* strlen is short of size where a zero byte stands: what follows would be lost silently. */
-static tt_err no_zero_bytes(const tt_reader *r, const char *text, size_t size)
+tt_err tt_head_jsonl(tt_reader *r, const char *text, size_t size, tt_filehead *out)
 {
-    size_t n = strlen(text);
-    if (n == size) return TT_OK;
-    return tt_fail(TT_EDATA, "%s: has a zero byte at %zu; it is no JSON text, look at what wrote it", r->spec->path, n);
-}
-
-tt_err tt_parse_jsonl(tt_reader *r, char *text, size_t size)
-{
-    TT_TRY(no_zero_bytes(r, text, size));
-    return tt_json_lines(r, text, 1);
+    *out = (tt_filehead){.rows = tt_json_lines, .lines_alone = true};
+    return TT_OK;
 }
 
 /* ---- one array ------------------------------------------------------------------------------------------------------*/
@@ -216,9 +220,12 @@ static void skip_element(scan *s)
     }
 }
 
-static tt_err parse_array(tt_reader *r, scan s)
+static tt_err parse_array(tt_reader *r, char *text, size_t size, int64_t first)
 {
-    s.p++;
+    TT_TRY(no_zero_bytes(r, text, size));
+    scan s = {text, first};
+    skip_blanks(&s);
+    s.p++; /* the bracket */
     skip_blanks(&s);
     while (*s.p && *s.p != ']' && !r->done) {
         const char *from = s.p;
@@ -233,10 +240,11 @@ static tt_err parse_array(tt_reader *r, scan s)
     return tt_row_bad(r, s.line, "ends before the list is closed with ']'; the file is cut short");
 }
 
-tt_err tt_parse_json(tt_reader *r, char *text, size_t size)
+tt_err tt_head_json(tt_reader *r, const char *text, size_t size, tt_filehead *out)
 {
-    TT_TRY(no_zero_bytes(r, text, size));
     scan s = {text, 1};
     skip_blanks(&s);
-    return *s.p == '[' ? parse_array(r, s) : tt_json_lines(r, text, 1);
+    bool array = *s.p == '[';
+    *out = (tt_filehead){.rows = array ? parse_array : tt_json_lines, .lines_alone = !array};
+    return TT_OK;
 }

@@ -70,23 +70,22 @@ static int column(const tt_reader *r, const char *name)
 }
 
 /* Texts that all rows share are kept once. */
-static void fix(tt_reader *r, tt_cell *fixed, const char *name, const char *text, size_t size)
+static void fix(tt_reader *r, const char *name, const char *text, size_t size)
 {
     int c = column(r, name);
-    if (c >= 0) fixed[c] = tt_rows_value(&r->rows, text, size);
+    if (c >= 0) r->fixed[c] = tt_rows_value(&r->rows, text, size);
 }
 
-static void read_header(tt_reader *r, const json_t *header, tt_cell *fixed)
+static void read_header(tt_reader *r, const json_t *header)
 {
     const char *definition = text_of(either(header, "definition", "Definition"));
     const char *category = text_of(either(header, "category", "Categories"));
     if (category && !r->spec->category) snprintf(r->rows.category, sizeof r->rows.category, "%s", category);
-    fix(r, fixed, "definition", definition, strlen(definition));
+    fix(r, "definition", definition, strlen(definition));
     tt_buf examples = {0};
     put_examples(&examples, either(header, "positive_examples", "Positive Examples"));
-    fix(r, fixed, "examples", examples.p ? examples.p : "", examples.n);
+    fix(r, "examples", examples.p ? examples.p : "", examples.n);
     tt_buf_fini(&examples);
-    r->fixed = fixed;
 }
 
 static tt_err each_instance(tt_reader *r, const json_t *list)
@@ -101,10 +100,9 @@ static tt_err each_instance(tt_reader *r, const json_t *list)
     return TT_OK;
 }
 
-static tt_err parse(tt_reader *r, const json_t *header, char *rest)
+/* Makes r ready for the header's rows, or done if where leaves the file out. */
+static tt_err use_header(tt_reader *r, const json_t *header)
 {
-    tt_cell fixed[64] = {{0}};
-    assert(r->rows.ncol <= 64);
     if (!text_of(either(header, "definition", "Definition")))
         return tt_fail(TT_EDATA, "%s: line 1 must be the task's header with a \"definition\"; is this format superni?",
                        r->spec->path);
@@ -112,24 +110,35 @@ static tt_err parse(tt_reader *r, const json_t *header, char *rest)
         r->done = r->rows.left_out = true;
         return TT_OK;
     }
-    read_header(r, header, fixed);
-    const json_t *instances = tt_json_find(header, "Instances");
-    tt_err e = instances ? each_instance(r, instances) : tt_json_lines(r, rest, 2);
-    r->fixed = NULL;
-    return e;
+    read_header(r, header);
+    return TT_OK;
 }
 
-tt_err tt_parse_superni(tt_reader *r, char *text, size_t size)
+/* The official release's file. Lines behind an object on one line that has no Instances are rows. */
+static tt_err parse_whole(tt_reader *r, char *text, size_t size, int64_t line)
 {
-    char *end = strchrnul(text, '\n');
     json_error_t err;
-    json_t *header = json_loadb(text, (size_t)(end - text), 0, NULL);
-    bool whole = !header; /* an object over many lines */
-    if (whole) header = json_loadb(text, size, 0, &err);
+    json_t *header = json_loadb(text, size, 0, &err);
     if (!header)
         return tt_fail(TT_EDATA, "%s:%d: is not JSON: %s; a superni file starts with the task's header", r->spec->path,
                        err.line, err.text);
-    tt_err e = parse(r, header, whole || !*end ? text + size : end + 1);
+    tt_err e = use_header(r, header);
+    if (e == TT_OK && !r->done) e = each_instance(r, tt_json_find(header, "Instances"));
     json_decref(header);
     return e;
+}
+
+tt_err tt_head_superni(tt_reader *r, const char *text, size_t size, tt_filehead *out)
+{
+    const char *end = strchrnul(text, '\n');
+    json_t *header = json_loadb(text, (size_t)(end - text), 0, NULL);
+    *out = (tt_filehead){.rows = parse_whole};
+    if (header && !tt_json_find(header, "Instances")) {
+        *out = (tt_filehead){(size_t)(end - text) + (*end == '\n'), 1, tt_json_lines, true};
+        tt_err e = use_header(r, header);
+        json_decref(header);
+        return e;
+    }
+    json_decref(header);
+    return TT_OK;
 }

@@ -157,53 +157,80 @@ static tt_err no_column(const tt_reader *r, const record *names, int c)
                    r->spec->path, r->spec->key[c], list, r->spec->templates->col[c]);
 }
 
-/* at[c]: the field that holds column c, -1 if an optional one is absent. */
-static tt_err place_columns(const tt_reader *r, const record *names, int *at)
+/* r->field[c]: the field that holds column c, -1 if an optional one is absent. */
+static tt_err place_columns(tt_reader *r, const record *names)
 {
+    r->width = names->n;
     for (int c = 0; c < r->rows.ncol; c++) {
-        at[c] = find(names, r->spec->key[c]);
-        if (at[c] < 0 && !r->spec->templates->optional[c]) return no_column(r, names, c);
+        r->field[c] = find(names, r->spec->key[c]);
+        if (r->field[c] < 0 && !r->spec->templates->optional[c]) return no_column(r, names, c);
     }
     return TT_OK;
 }
 
-static tt_err put_record(tt_reader *r, const record *rec, const int *at, int width)
+static tt_err put_record(tt_reader *r, const record *rec)
 {
     tt_row_begin(r, rec->line);
     if (rec->fault) return tt_row_bad(r, rec->line, "%s", rec->fault);
     if (rec->n == 1 && rec->field[0].size == 0) return TT_OK; /* an empty line */
-    if (rec->n != width) return tt_row_bad(r, rec->line, "has %d fields where %d are needed", rec->n, width);
+    if (rec->n != r->width) return tt_row_bad(r, rec->line, "has %d fields where %d are needed", rec->n, r->width);
     for (int c = 0; c < r->rows.ncol; c++)
-        if (at[c] >= 0) tt_row_value(r, c, rec->field[at[c]].text, rec->field[at[c]].size);
+        if (r->field[c] >= 0) tt_row_value(r, c, rec->field[r->field[c]].text, rec->field[r->field[c]].size);
     return tt_row_end(r);
 }
 
-static tt_err parse_rows(tt_reader *r, cursor *c, next_fn *next, record *rec)
+static tt_err read_rows(tt_reader *r, cursor *c, next_fn *next, record *rec)
 {
-    int at[64];
-    assert(r->rows.ncol <= 64);
-    if (r->spec->columns)
-        names_of_list(r->spec->columns, rec);
-    else if (c->p < c->end)
-        next_record(c, next, rec);
-    if (rec->fault) return tt_fail(TT_EDATA, "%s: line 1 %s; it must name the columns", r->spec->path, rec->fault);
-    TT_TRY(place_columns(r, rec, at));
-    int width = rec->n;
     while (c->p < c->end && !r->done) {
         next_record(c, next, rec);
-        TT_TRY(put_record(r, rec, at, width));
+        TT_TRY(put_record(r, rec));
     }
     return TT_OK;
 }
 
-static tt_err parse(tt_reader *r, char *text, size_t size, next_fn *next)
+/* The names of the job's columns, or those of the first record, which is then the head. */
+static tt_err read_names(tt_reader *r, cursor *c, next_fn *next, record *names)
 {
-    cursor c = {text, text + size, 1};
+    if (r->spec->columns)
+        names_of_list(r->spec->columns, names);
+    else if (c->p < c->end)
+        next_record(c, next, names);
+    if (names->fault) return tt_fail(TT_EDATA, "%s: line 1 %s; it must name the columns", r->spec->path, names->fault);
+    return place_columns(r, names);
+}
+
+static tt_err parse_tsv(tt_reader *r, char *text, size_t size, int64_t line)
+{
+    cursor c = {text, text + size, line};
     record rec = {0};
-    tt_err e = parse_rows(r, &c, next, &rec);
+    tt_err e = read_rows(r, &c, next_tsv, &rec);
     free(rec.field);
     return e;
 }
 
-tt_err tt_parse_tsv(tt_reader *r, char *text, size_t size) { return parse(r, text, size, next_tsv); }
-tt_err tt_parse_csv(tt_reader *r, char *text, size_t size) { return parse(r, text, size, next_csv); }
+tt_err tt_head_tsv(tt_reader *r, const char *text, size_t size, tt_filehead *out)
+{
+    cursor c = {(char *)text, (char *)text + size, 1}; /* next_tsv changes nothing */
+    record names = {0};
+    tt_err e = read_names(r, &c, next_tsv, &names);
+    *out = (tt_filehead){(size_t)(c.p - text), c.line - 1, parse_tsv, true};
+    free(names.field);
+    return e;
+}
+
+/* Line ends stand inside quotes, too: where a row starts is known only from the start of the file. */
+static tt_err parse_csv(tt_reader *r, char *text, size_t size, int64_t line)
+{
+    cursor c = {text, text + size, line};
+    record rec = {0};
+    tt_err e = read_names(r, &c, next_csv, &rec);
+    if (e == TT_OK) e = read_rows(r, &c, next_csv, &rec);
+    free(rec.field);
+    return e;
+}
+
+tt_err tt_head_csv(tt_reader *r, const char *text, size_t size, tt_filehead *out)
+{
+    *out = (tt_filehead){.rows = parse_csv};
+    return TT_OK;
+}

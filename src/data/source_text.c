@@ -40,9 +40,8 @@ static const char *row_end(const char *p, const char *end)
     return to > p ? to : cut_long(p, limit);
 }
 
-tt_err tt_parse_text(tt_reader *r, char *text, size_t size)
+static tt_err parse_text(tt_reader *r, char *text, size_t size, int64_t line)
 {
-    int64_t line = 1;
     for (const char *p = text, *end = text + size, *to; p < end && !r->done; p = to) {
         to = row_end(p, end);
         size_t n = (size_t)(to - p);
@@ -54,5 +53,11 @@ tt_err tt_parse_text(tt_reader *r, char *text, size_t size)
         }
         for (const char *q = p; q < to; q++) line += *q == '\n';
     }
+    return TT_OK;
+}
+
+tt_err tt_head_text(tt_reader *r, const char *text, size_t size, tt_filehead *out)
+{
+    *out = (tt_filehead){.rows = parse_text};
     return TT_OK;
 }

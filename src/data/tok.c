@@ -407,6 +407,18 @@ tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out)
     return encode(t, text, size, true, out);
 }
 
+tt_err tt_tok_body_sure(const tt_tok *t, const char *text, size_t size, tt_ids *out, bool *sure)
+{
+    int from = out->n;
+    TT_TRY(tt_tok_try(t, text, size, size < TT_SURE_BYTES ? TT_SURE_BYTES : size, out, sure));
+    if (*sure) {
+        *sure = size <= TT_SURE_BYTES;
+        return TT_OK;
+    }
+    out->n = from;
+    return tt_tok_body(t, text, size, out);
+}
+
 void tt_tok_begin(const tt_tok *t, tt_ids *out)
 {
     if (t->add_bos) tt_ids_push(out, tt_spm_bos(t->spm));

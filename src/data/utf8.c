@@ -1,5 +1,8 @@
 #include "utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 static bool tail(const unsigned char *s, size_t n)
 {
     for (size_t i = 1; i < n; i++)
@@ -28,9 +31,23 @@ size_t tt_utf8_char(const char *p, size_t size)
     return n && n <= size && tail(s, n) && second_ok(s[0], s[1]) ? n : 0;
 }
 
+/* Bytes at the start that are ASCII, at least eight at a time. */
+static size_t ascii_run(const char *p, size_t size)
+{
+    uint64_t word;
+    size_t n = 0;
+    for (; n + sizeof word <= size; n += sizeof word) {
+        memcpy(&word, p + n, sizeof word);
+        if (word & UINT64_C(0x8080808080808080)) break;
+    }
+    return n;
+}
+
 bool tt_utf8_valid(const char *p, size_t size)
 {
-    for (size_t n; size; p += n, size -= n)
+    for (size_t n; size; p += n, size -= n) {
+        if ((n = ascii_run(p, size))) continue;
         if (!(n = tt_utf8_char(p, size))) return false;
+    }
     return true;
 }

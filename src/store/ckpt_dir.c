@@ -116,7 +116,7 @@ static tt_err claim(const char *dir)
     owner_text(dir, owner);
     if (is_older(mine, owner)) return taken(dir, owner);
     snprintf(path, sizeof path, "%s/owner", dir);
-    return tt_out_text(path, mine);
+    return tt_file_put(path, mine);
 }
 
 tt_err tt_ckpt_claim(const tt_mesh *m, const char *dir) { return tt_ck_agree(m, tt_ck_root(m) ? claim(dir) : TT_OK); }

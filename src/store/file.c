@@ -1,5 +1,6 @@
 /* Files that appear whole or not at all: temporary name, fsync, rename, fsync of the folder. */
 #include "file.h"
+#include "tutti/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -115,7 +116,7 @@ void tt_out_drop(tt_out *o)
     *o = (tt_out){.fd = -1};
 }
 
-tt_err tt_out_text(const char *path, const char *text)
+tt_err tt_file_put(const char *path, const char *text)
 {
     tt_out o = {.fd = -1};
     TT_TRY(tt_out_begin(&o, path));

@@ -16,7 +16,6 @@ tt_err tt_out_write(tt_out *o, const void *p, size_t bytes);
 tt_err tt_out_seal(tt_out *o); /* fsync and close: what is left needs no space */
 tt_err tt_out_rename(tt_out *o);
 void tt_out_drop(tt_out *o); /* also after a commit: frees */
-tt_err tt_out_text(const char *path, const char *text);
 
 /* Whole transfers at an offset. read_at: TT_EFILE, also for an early end of the file; write_at: TT_ERUN. */
 tt_err tt_read_at(int fd, const char *path, void *p, size_t bytes, off_t at);

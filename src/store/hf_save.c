@@ -90,7 +90,7 @@ static tt_err write_index(const char *dir, const tt_pars *pars, tt_dtype dtype, 
     text = tt_realloc(text, strlen(text) + 2);
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/model.safetensors.index.json", dir);
-    tt_err e = tt_out_text(path, strcat(text, "\n"));
+    tt_err e = tt_file_put(path, strcat(text, "\n"));
     free(text);
     return e;
 }

@@ -51,6 +51,8 @@ static tt_err open_data(run *r)
     TT_TRY(tt_sets_read(r->m, j, j->data.train, "data.train", quarantine, &r->train));
     TT_TRY(tt_sets_read(r->m, j, j->data.validation, "data.validation", quarantine, &r->validation));
     TT_TRY(tt_sets_read(r->m, j, j->data.test, "data.test", quarantine, &r->test));
+    const tt_sets *all[] = {r->train, r->validation, r->test};
+    for (int i = 0; i < 3; i++) TT_TRY(tt_agree(r->m, tt_sets_check(all[i], r->tok)));
     TT_TRY(tt_agree(r->m, tt_sets_exemplars(r->validation, r->train)));
     TT_TRY(tt_agree(r->m, tt_sets_exemplars(r->test, r->train)));
     TT_TRY(tt_agree(r->m, tt_mix_new(j, r->train, &r->mix)));
