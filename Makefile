@@ -47,6 +47,7 @@ $(OUT)/%.c.o: %.c $(if $(HAVE),,missing)
 $(OUT)/%.cc.o: %.cc $(if $(HAVE),,missing)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(FLAGS) $(CXXFLAGS) -c -o $@ $<
+$(OUT)/src/cli/audit_page.c.o: src/cli/audit_page.html
 $(OUT)/tests/%: $(OUT)/tests/%.c.o $(OUT)/libtutti.a
 	$(CXX) -o $@ $^ $(LIBS)
 

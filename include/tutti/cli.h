@@ -25,6 +25,7 @@ struct tt_keyrow;
 tt_err tt_args_bind(const tt_args *args, const struct tt_keyrow *rows, void *out);
 
 tt_err tt_verb_train(const tt_mesh *m, const tt_args *args);
+tt_err tt_verb_audit(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_prepare(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_help(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_doctor(const tt_mesh *m, const tt_args *args);

@@ -83,6 +83,7 @@ typedef struct tt_job {
     struct {
         const char *root;
         const tt_yaml *train, *validation, *test; /* lists of data sets, see data.h */
+        const tt_yaml *mixture;                   /* shares and rates, see data.h; NULL: by size */
         int64_t cap;                              /* examples per data set in the mixture */
         int64_t max_source, max_target;           /* tokens, end token included */
         int on_bad_row, missing;

@@ -28,8 +28,29 @@ int tt_tok_sentinel(const tt_tok *t, int k); /* -1: no such sentinel */
  * pieces between them are encoded one by one, the family's end or start token is added. Any bytes are accepted (invalid UTF-8 becomes
  * U+FFFD as SentencePiece does). */
 tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out);
-/* The same without the end or start token. */
+/* The ids between the family's start and end token, and these. encode with special is begin, body, end. */
 tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out);
+/* The same; *sure: tt_tok_sure up to TT_SURE_BYTES. */
+tt_err tt_tok_body_sure(const tt_tok *t, const char *text, size_t size, tt_ids *out, bool *sure);
+void tt_tok_begin(const tt_tok *t, tt_ids *out);
+void tt_tok_end(const tt_tok *t, tt_ids *out);
+/* Are the ids of a text those of its words, cut at blanks, one after another? True for T5's models: they have no piece with a blank past its
+ * front, and normalization takes blanks together. Words are then looked up, and SentencePiece sees only new ones. */
+bool tt_tok_by_words(const tt_tok *t);
+/* Would the words of this text have the same ids in any text of at most whole bytes? False where a word has two segmentations that are
+ * equally likely to within what rounding can do: there SentencePiece's choice depends on all that stands before. */
+bool tt_tok_sure(const tt_tok *t, const char *text, size_t size, size_t whole);
+enum { TT_SURE_BYTES = 8192 };
+/* A piece of a text, and its ids where they are known and tt_tok_sure up to TT_SURE_BYTES: those of tt_tok_body of the piece alone. */
+typedef struct tt_part {
+    const char *text;
+    size_t size;
+    const int32_t *ids; /* NULL: to be tokenized */
+    int n;
+} tt_part;
+/* Appends tt_tok_body of the parts' texts one behind another, to the bit. By words only what stands at the seams is tokenized; otherwise,
+ * and where a part is not sure, the whole text is. */
+tt_err tt_tok_join(const tt_tok *t, int n, const tt_part *part, tt_ids *out);
 /* Heap string, as Hugging Face's fast tokenizers (no clean-up of blanks); special tokens are skipped when skip_special, ids past the
  * vocabulary always; a zero byte or broken UTF-8 of byte pieces becomes U+FFFD. */
 char *tt_tok_decode(const tt_tok *t, const int32_t *ids, int n, bool skip_special);
@@ -129,10 +150,10 @@ tt_err tt_sets_check(const tt_sets *s, const tt_tok *t);
  * is done anew. A store may serve several jobs; other templates, splits and limits need no new preparation as long as the columns they
  * use are there. A row in which any kept column holds a value that is no text is out for all of them. */
 typedef struct tt_prepare_opts {
-    bool rehash;   /* compare contents even where size and time are the same */
-    bool prune;    /* remove data sets that are not in the job */
-    int64_t chunk; /* bytes of a file that are read at once; 0: 1 MiB */
-    int64_t round; /* bytes a rank reads before a part is written; 0: 32 MiB */
+    bool rehash;    /* compare contents even where size and time are the same */
+    bool prune;     /* remove data sets that are not in the job */
+    int64_t chunk;  /* bytes of a file that are read at once; 0: 1 MiB */
+    int64_t round;  /* bytes a rank reads before a part is written; 0: 32 MiB */
     int64_t rounds; /* stop after so many; 0: at the end */
 } tt_prepare_opts;
 typedef struct tt_prepared {
@@ -148,7 +169,67 @@ tt_err tt_prepare(const tt_mesh *m, const tt_job *job, const tt_tok *tok, const 
 /* Collective. All checksums of the store. TT_EFILE names the first file and array that differ. */
 tt_err tt_store_verify(const tt_mesh *m, const char *dir);
 
-/* One example as text. Local. row in [0, rows); draw picks the template: tt_key(seed, name, row, epoch). refs: all accepted targets. */
+/* ---- prompts ------------------------------------------------------------------------------------------------------
+ * An entry says more of its prompts (job keys data.prompts give the rest):
+ *   - path: cola.tsv
+ *     fields: {text: sentence}
+ *     values: {label: {0: no, 1: yes}}     # stored text: text to show; a row with another value is bad
+ *     options: [no, yes]                   # answers to choose from; or {column: NAME}, a list of the row (a path finds the
+ *                                          # members of a list of objects: question.choices.text)
+ *     exemplars: cola                      # validation, test: the set of data.train whose rows may be shown; off: none
+ *     prompts: {few_shot: 0.5, shots: 1-5, options: 0.8, cot: 1, invert: 0.3}   # instead of data.prompts
+ *     templates:
+ *       - {source: "Is this English?\n{text}\n{options}\nAnswer:", target: "{label}", weight: 2}
+ *       - {source: "{text}", target: "{why} So: {label}", kind: cot, when: why}
+ *       - {source: "Write a sentence. Is it English? {label}", target: "{text}", kind: inverted}
+ *       - {head: "Say yes to English.\n\n", source: "{text} ", target: "{label}", exemplar: "For example: {text} ", shot: "-> "}
+ *
+ * The template is one of those that fit the row, by weight times the weight of its kind: direct 1, prompts.cot, prompts.invert. The
+ * prompts of data.validation and data.test take direct ones. Kinds do not count for a row that nothing else fits.
+ * Options are shown in a share prompts.options of the draws, in one of several styles, in the order given: at {options}, or below the
+ * source of a direct or cot template without that place. A draw that does not show them leaves {options} and the blanks around it out.
+ * A share prompts.few_shot of the draws carries exemplars, their number uniform in prompts.shots: other rows of the set itself in
+ * data.train, of the set that exemplars names elsewhere, with the same template and the target's first value. Text:
+ *   head, exemplar, shot, target, break, exemplar, shot, target, break ..., source, shot without the blanks at its end
+ * Never a row with the content of the question, nor two alike. The first exemplars are left out until the source fits data.max_source
+ * and prompts.max_tokens; the question alone is cut at its end as always.
+ *
+ * Every choice is a function of (seed, name of the set, row, epoch), where the row counts among the usable rows of the file: it does not
+ * change when other rows are dropped. */
+enum { TT_DIRECT, TT_COT, TT_INVERTED }; /* kinds of templates */
+const char *tt_prompt_kind(int kind);    /* "direct" ... */
+const char *tt_prompt_style(int style);  /* of answer options: "dashes" ...; "none" for -1 */
+
+typedef struct tt_shot {
+    int64_t row, line; /* of the pool's file: among its usable rows, where it starts */
+} tt_shot;
+
+typedef struct tt_prompt {
+    int template, kind; /* number in the entry's list */
+    int style;          /* of the answer options; -1: none are shown */
+    const tt_set *pool; /* where exemplars come from; NULL: there are none */
+    int nshot;          /* exemplars */
+    tt_shot *shot;      /* [nshot] */
+    int nsource; /* parts of the source: head [0, shot_end[0]), exemplar i [shot_end[i], shot_end[i+1]), the question */
+    const tt_part *source;
+    int *shot_end; /* [nshot+1] */
+    int nlead;     /* of the last parts: what follows the question only where exemplars stand before it */
+    int ntarget;
+    const tt_part *target;
+    int nref;
+    char **ref; /* all accepted targets */
+} tt_prompt;    /* lives in the arena */
+
+/* Local. Before the first prompt of a set of data.validation or data.test: finds the sets of train that its entries name (data.train finds
+ * its own). train stays as long as s. TT_EJOB: no such set, a set to evaluate on, other columns. */
+tt_err tt_sets_exemplars(tt_sets *s, const tt_sets *train);
+
+/* Local. row in [0, rows). O(exemplars), however many rows there are. */
+void tt_prompt_make(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_prompt *out);
+/* The source without the first drop exemplars, to out[nsource]; returns how many parts. */
+int tt_prompt_source(const tt_prompt *p, int drop, tt_part *out);
+
+/* The prompt as text, with all its exemplars. refs: all accepted targets. */
 typedef struct tt_text {
     char *source, *target;
     int nref;
@@ -158,7 +239,7 @@ int64_t tt_set_line(const tt_set *s, int64_t row); /* where the row starts in it
 uint64_t tt_set_key(const tt_set *s, int64_t row); /* hash of its content: equal for equal questions */
 void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out);
 
-/* From a draw to token ids: the template's text, or with objective span a corrupted window of it. Local. */
+/* From a draw to token ids: the prompt, or with objective span a corrupted window of it. Local. */
 typedef struct tt_sizes {
     int32_t S, T;
     int32_t cut; /* 1: source or target was longer than allowed */
@@ -168,8 +249,8 @@ typedef struct tt_maker {
     const tt_sets *sets;
     const tt_tok *tok;
     int max_spans;
-    tt_arena *a; /* one text */
-    tt_ids src, tgt;
+    tt_arena *a;             /* one prompt */
+    tt_ids src, tgt, longer; /* longer: the source with one exemplar more */
 } tt_maker;
 typedef struct tt_draw {
     int set;
@@ -180,16 +261,61 @@ void tt_maker_fini(tt_maker *k);
 /* *ids (heap): source then target after truncation; a function of the job's seed, n and the draw alone. */
 tt_err tt_maker_ids(tt_maker *k, int64_t n, tt_draw draw, int32_t **ids, tt_sizes *size);
 
+/* The same draw to look at. */
+typedef struct tt_shown {
+    tt_prompt prompt;
+    int kept;              /* of its exemplars: the last ones */
+    tt_text text;          /* what was tokenized, and the references */
+    char *source, *target; /* what the model sees: the ids as text, special tokens too */
+    const int32_t *src, *tgt;
+    tt_sizes size;
+} tt_shown; /* lives in the maker until its next draw */
+tt_err tt_maker_show(tt_maker *k, int64_t n, tt_draw draw, tt_shown *out);
+
 /* ---- the mixture (DESIGN D8) ---------------------------------------------------------------------------------------
- * Draw n of the mixture is a function of (seed, n): an epoch is sum_i e_i draws, e_i = round(weight_i * min(rows_i, cap_i)), in an
- * order permuted by the epoch; data set i gives its rows without replacement through its own permutation (keyed by its name), epoch after
- * epoch, also when a cap makes it give fewer than it has. A weight above 0 gives at least one draw an epoch. O(log sets). */
+ *   data:
+ *     cap: 10000
+ *     mixture:
+ *       preset: flan-t5-paper-b     # brings named parts with shares, caps and prompts (presets.c); the job's parts are merged by name
+ *       draw: stratified            # | random
+ *       rate: proportional          # in a part: weight * min(rows, cap) | temperature: that to the power 1/temperature | equal | weights
+ *       temperature: 1
+ *       cap: 30000                  # per data set; its own cap comes before its part's, that before the parent's, that before data.cap
+ *       parts:                      # sub-mixtures with fixed shares, nested to any depth
+ *         - {name: niv2, share: 0.242, cap: 5000, from: {collection: superni}}   # collection category dataset language licence name
+ *         - {name: mine, share: 0.1, prompts: {few_shot: 0.5}}                   # takes the data sets whose key mixture names it
+ * A data set belongs to the part that its own key mixture names, else to the first whose from takes it. Shares of siblings are those of
+ * the parts that have something to draw. Without parts all data sets share one by the rate.
+ *
+ * draw stratified: after N draws every data set has had its planned number to within one, at every N (quota.h; proved there, and asserted
+ * at every draw), so no small data set is left out by chance, an epoch is exact, and batches vary less than independent draws make
+ * them. The plan is a table of whole numbers over a cycle: the epoch where rates are proportional without parts, else of at least 2^30
+ * draws (shares are rounded to that, a share above 0 to one draw at least). The order inside a cycle is keyed by the cycle's number. Rows
+ * come without replacement: a data set gives all of its rows, in an order keyed by its name, before any comes again, also across epochs.
+ * draw random: data set and row are drawn independently with replacement, as seqio does; for comparison. */
 typedef struct tt_mix tt_mix;
-tt_err tt_mix_new(const tt_sets *s, uint64_t seed, tt_mix **out); /* TT_EDATA if nothing can be drawn */
+typedef struct tt_mixpart {
+    const char *path; /* "niv2", "flan.qa" */
+    int depth;        /* 0: at the top */
+    double share;     /* of all draws */
+    int nset;         /* data sets with something to draw, in it and its parts */
+} tt_mixpart;
+
+/* Local. Reads job->data.mixture and gives the sets the prompts of their parts; they must outlive it. TT_EJOB: the mixture's keys; TT_EDATA if nothing can be drawn. */
+tt_err tt_mix_new(const tt_job *job, const tt_sets *s, tt_mix **out);
 void tt_mix_free(tt_mix *x);
-int64_t tt_mix_epoch(const tt_mix *x);         /* draws in one epoch */
-double tt_mix_share(const tt_mix *x, int set); /* planned share */
+int64_t tt_mix_epoch(const tt_mix *x); /* draws in an epoch: the sum of min(rows, cap) (times weight, without parts) */
+double tt_mix_share(const tt_mix *x, int set); /* planned share of the draws */
+int64_t tt_mix_cap(const tt_mix *x, int set);  /* the cap that holds for it, above its rows or not; 0: none */
+int64_t tt_mix_hash(const tt_mix *x);          /* of all that a draw's number means; 63 bits */
+int tt_mix_parts(const tt_mix *x);             /* 0: one flat mixture */
+const tt_mixpart *tt_mix_part(const tt_mix *x, int part); /* parents before their parts */
+int tt_mix_part_of(const tt_mix *x, int set);             /* -1: there are no parts */
+/* Draw n >= 0: a function of (job->seed, n). O(log sets) read in order; a jump elsewhere costs some milliseconds (quota.h). x remembers the last
+ * place: one thread at a time. */
 tt_draw tt_mix_draw(const tt_mix *x, int64_t n);
+/* count[sets]: draws of each among the first n. Stratified: as quick as a jump; random: walks them. */
+void tt_mix_counts(const tt_mix *x, int64_t n, int64_t *count);
 
 /* ---- batches --------------------------------------------------------------------------------------------------------
  * A global batch: consecutive draws while source + target tokens fit batch_tokens (at least one). It is cut into G grains,
@@ -236,6 +362,26 @@ void tt_grain_make(tt_arena *a, int B, const tt_ex *ex, int pad_id, tt_grain *ou
  * sentinels. */
 void tt_span_corrupt(const tt_tok *t, const int32_t *ids, int n, double rate, double mean, tt_rkey key, tt_ids *src,
                      tt_ids *tgt);
+
+/* ---- lengths --------------------------------------------------------------------------------------------------------
+ * What the examples of a data set come to in tokens, as the model sees them in their first draw: template and exemplars chosen, cut to
+ * data.max_source and data.max_target. */
+enum { TT_LENGTH_BINS = 64 }; /* a quarter of an octave each: bin b holds lengths in [2^(b/4), 2^((b+1)/4)) */
+typedef struct tt_spread {
+    double mean;
+    int32_t p50, p95, max;
+    int64_t bin[TT_LENGTH_BINS];
+} tt_spread;
+typedef struct tt_lengths {
+    int64_t rows;    /* that were measured */
+    int64_t cut;     /* of them, longer than allowed */
+    int64_t cut_row; /* the first row that was cut; -1: none */
+    tt_spread source, target;
+} tt_lengths;
+/* Collective. out[s->n]. Of every data set a seeded sample of at most limit rows (0: all). The same on any number of ranks. Memory: 16 bytes
+ * a measured row. */
+tt_err tt_lengths_measure(const tt_mesh *m, const tt_job *job, const tt_sets *s, const tt_tok *tok, int64_t limit,
+                          tt_lengths *out);
 
 /* ---- made-up collections ----------------------------------------------------------------------------------------------
  * Little instruction tasks with answers computed by code, for demonstrations and scale tests. */

@@ -19,6 +19,8 @@ const tt_keyrow tt_job_keys[] = {
     {"data.train", TT_KTREE, AT(data.train), NULL, NULL, "list of data sets to train on"},
     {"data.validation", TT_KTREE, AT(data.validation), NULL, NULL, "list of data sets scored every eval.every steps"},
     {"data.test", TT_KTREE, AT(data.test), NULL, NULL, "list of data sets scored before and after the run"},
+    {"data.mixture", TT_KTREE, AT(data.mixture), NULL, NULL,
+     "preset, draw, rate, temperature, cap, parts: who is drawn how often; none: by size"},
     {"data.cap", TT_KINT, AT(data.cap), "0", "0..", "examples per data set that count in the mixture; 0: all"},
     {"data.max_source", TT_KINT, AT(data.max_source), "512", "2..",
      "longest source in tokens, end token included; the rest is cut off"},

@@ -6,6 +6,8 @@ const tt_verb tt_verbs[] = {
      tt_verb_train},
     {"prepare", "prepare job.yaml [verify=1] [rehash=1] [prune=1] [key=value ...]",
      "tokenize a job's data sets once, into the folder data.store", true, tt_verb_prepare},
+    {"audit", "audit job.yaml|run=DIR [show=N] [out=DIR] [key=value ...]",
+     "what a job's data come to and what is wrong with them; after a run: what it drew", true, tt_verb_audit},
     {"tokenize", "tokenize tokenizer=DIR [special=1|0] [in=FILE.jsonl]", "text to token ids, one JSON line each", false,
      tt_verb_tokenize},
     {"generate", "generate model=PATH [prompt=TEXT] [in=FILE.jsonl] [key=value ...]", "answer prompts with a model",

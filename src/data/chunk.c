@@ -6,8 +6,8 @@
 
 void tt_haul_fini(tt_haul *h)
 {
-    tt_buf *all[] = {&h->line,  &h->key, &h->task,     &h->cell,    &h->text_at, &h->text,
-                     &h->id_at, &h->id,  &h->bad_line, &h->bad_row, &h->bad_text};
+    tt_buf *all[] = {&h->line,  &h->key, &h->task, &h->cell,     &h->text_at, &h->text,
+                     &h->id_at, &h->id,  &h->sure, &h->bad_line, &h->bad_row, &h->bad_text};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) tt_buf_fini(all[i]);
 }
 
@@ -106,7 +106,7 @@ static tt_err read_rows(const tt_chunk *c, tt_stream *s, tt_reader *r, tt_load *
 
 /* ---- tokens ---------------------------------------------------------------------------------------------------------*/
 
-/* Every value's ids, and where they begin; behind them where the last end. */
+/* Every value's ids, where they begin, and whether a prompt may take them as they are; behind them where the last end. */
 static tt_err tokenize(const tt_rows *r, const tt_tok *tok, tt_haul *h, int64_t *nid)
 {
     const uint64_t *at = (const void *)r->value.p;
@@ -115,10 +115,13 @@ static tt_err tokenize(const tt_rows *r, const tt_tok *tok, tt_haul *h, int64_t 
     for (int64_t v = 0; v < r->nvalue && e == TT_OK; v++) {
         uint64_t begin = (uint64_t)ids.n, stop = v + 1 < r->nvalue ? at[v + 1] : r->text.n;
         tt_buf_add(&h->id_at, &begin, sizeof begin);
-        e = tt_tok_body(tok, r->text.p + at[v], (size_t)(stop - at[v]) - 1, &ids);
+        bool sure;
+        e = tt_tok_body_sure(tok, r->text.p + at[v], (size_t)(stop - at[v]) - 1, &ids, &sure);
+        tt_buf_add(&h->sure, &(uint8_t){sure}, 1);
     }
     uint64_t end = (uint64_t)ids.n;
     tt_buf_add(&h->id_at, &end, sizeof end);
+    tt_buf_add(&h->sure, &(uint8_t){0}, 1);
     if (ids.n) tt_buf_add(&h->id, ids.id, sizeof *ids.id * (size_t)ids.n);
     *nid = ids.n;
     tt_ids_fini(&ids);

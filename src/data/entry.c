@@ -1,6 +1,9 @@
 /* Entries of a list of data sets: keys, globs, lists in files, names. */
 #include "entry.h"
+#include "registry.h"
+#include "select.h"
 #include "source.h"
+#include "values.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -9,25 +12,46 @@
 #include <sys/stat.h>
 
 typedef struct entry {
-    const char *name, *path, *format, *category, *list, *only;
-    const tt_yaml *fields, *templates, *split, *where, *columns;
-    int64_t cap, limit;
+    const char *name, *format, *category, *list, *registry, *only, *exemplars;
+    const char *collection, *dataset, *language, *licence, *mixture;
+    const tt_yaml *fields, *templates, *split, *where, *columns, *values, *options, *prompts, *path, *select;
+    int64_t cap, limit, rows;
     double weight;
+    bool held_out;
+    int missing;
 } entry;
+
+enum { MISSING_JOB, MISSING_FAIL, MISSING_SKIP }; /* entry.missing */
 
 #define AT(field) offsetof(entry, field)
 static const tt_keyrow entry_keys[] = {
     {"name", TT_KTEXT, AT(name), NULL, NULL, "default: the file's name without its endings"},
-    {"path", TT_KTEXT, AT(path), NULL, NULL, "under data.root unless absolute; a glob gives one data set per file"},
+    {"path", TT_KTREE, AT(path), NULL, NULL,
+     "under data.root unless absolute; a glob gives one data set per file; a list: the first that is there"},
     {"list", TT_KTEXT, AT(list), NULL, NULL,
-     "a YAML file of entries that stand here; their paths start from its folder"},
+     "a registry whose data sets stand here; their paths start from its folder"},
+    {"registry", TT_KTEXT, AT(registry), NULL, NULL, "the same as list"},
+    {"select", TT_KTREE, AT(select), NULL, NULL, "of a registry: key: value, glob or list of them"},
+    {"missing", TT_KENUM, AT(missing), "job", "job|fail|skip", "where there is no such file; job: data.missing"},
     {"only", TT_KTEXT, AT(only), NULL, NULL,
      "a file whose lines start with the names of the files to take from a glob"},
     {"format", TT_KTEXT, AT(format), NULL, NULL, "default: by the file's ending"},
     {"fields", TT_KTREE, AT(fields), NULL, NULL, "column: its name in the file (a.0.b walks into JSON)"},
     {"columns", TT_KTREE, AT(columns), NULL, NULL, "names of the columns of a TSV or CSV file without header line"},
-    {"templates", TT_KTREE, AT(templates), NULL, NULL, "list of {source, target, when, unless}"},
+    {"templates", TT_KTREE, AT(templates), NULL, NULL,
+     "list of {source, target, when, unless, kind, weight, head, exemplar, shot}"},
+    {"values", TT_KTREE, AT(values), NULL, NULL, "column: {stored text: text to show}; others make a row bad"},
+    {"options", TT_KTREE, AT(options), NULL, NULL, "answers to choose from: a list, or {column: NAME}"},
+    {"exemplars", TT_KTEXT, AT(exemplars), NULL, NULL, "the set of data.train that gives them, or off"},
+    {"prompts", TT_KTREE, AT(prompts), NULL, NULL, "few_shot, shots, options, cot, invert: instead of data.prompts"},
     {"category", TT_KTEXT, AT(category), NULL, NULL, "for reports; default: what the file says"},
+    {"collection", TT_KTEXT, AT(collection), NULL, NULL, "for reports, select and the mixture's parts"},
+    {"dataset", TT_KTEXT, AT(dataset), NULL, NULL, "the source that the task is made of"},
+    {"language", TT_KTEXT, AT(language), NULL, NULL, "for reports and select"},
+    {"licence", TT_KTEXT, AT(licence), NULL, NULL, "for reports and select"},
+    {"mixture", TT_KTEXT, AT(mixture), NULL, NULL, "the part of data.mixture that it belongs to"},
+    {"held_out", TT_KBOOL, AT(held_out), "false", NULL, "never trained on: left out of data.train"},
+    {"rows", TT_KINT, AT(rows), "0", "0..", "how many there should be; the audit compares"},
     {"where", TT_KTREE, AT(where), NULL, NULL, "superni: take only files whose header has these values"},
     {"cap", TT_KINT, AT(cap), "0", "0..", "examples that count in the mixture; 0: data.cap"},
     {"weight", TT_KREAL, AT(weight), "1", "0..", "multiplies the share in the mixture"},
@@ -49,8 +73,8 @@ typedef struct reader {
     tt_arena *a;
     const tt_job *job;
     const char *what; /* data.train */
-    int depth;        /* lists within lists */
     tt_specs *out;
+    int depth; /* lists within lists */
 } reader;
 
 enum { MAX_DEPTH = 8 };
@@ -122,12 +146,37 @@ static tt_err check_fields(const tt_yaml *fields, const tt_templates *t)
     return TT_OK;
 }
 
+/* Columns of a file's header are no row's: nothing would map them. */
+static tt_err check_values(const tt_spec *s)
+{
+    static const char *const header[] = {"definition", "examples"};
+    for (int c = 0; s->values && !strcmp(s->format->name, "superni") && c < s->templates->ncol; c++)
+        for (int i = 0; i < 2; i++)
+            if (s->values[c] && !strcmp(s->templates->col[c], header[i]))
+                return tt_fail(TT_EJOB, "%s:%d: values.%s: it stands in the file's header, for all rows; leave it out",
+                               s->values[c]->file, s->values[c]->line, header[i]);
+    return TT_OK;
+}
+
+static tt_err read_prompts(const reader *r, const entry *e, tt_spec *s)
+{
+    s->train = !strcmp(r->what, "data.train");
+    s->prompts = e->prompts;
+    s->zero_shot = e->exemplars && !strcmp(e->exemplars, "off");
+    s->exemplars = s->zero_shot ? NULL : e->exemplars;
+    TT_TRY(tt_style_of_job(r->job, &s->style));
+    TT_TRY(tt_style_override(r->a, s->prompts, &s->style));
+    s->values_at = e->values;
+    TT_TRY(tt_values_read(r->a, e->values, s->templates, &s->values));
+    return check_values(s);
+}
+
 static tt_err read_templates(const reader *r, const entry *e, const tt_yaml *y, tt_spec *s)
 {
     tt_templates *t = TT_ZNEW(r->a, tt_templates, 1);
     const char **known = NULL;
     int nknown = s->format->columns ? known_columns(r, e, s->format, &known) : 0;
-    TT_TRY(tt_templates_read(r->a, e->templates, y, s->format->templates, known, nknown, t));
+    TT_TRY(tt_templates_read(r->a, e->templates, e->options, y, s->format->templates, known, nknown, t));
     TT_TRY(check_fields(e->fields, t));
     s->templates = t;
     s->key = TT_NEW(r->a, const char *, t->ncol + 1);
@@ -139,7 +188,7 @@ static tt_err read_templates(const reader *r, const entry *e, const tt_yaml *y, 
         if (t->t[i].target.n == 0)
             return tt_fail(TT_EJOB, "%s:%d: the template's target is empty; only train.objective: span makes its own",
                            y->file, y->line);
-    return TT_OK;
+    return read_prompts(r, e, s);
 }
 
 static tt_err read_split(const reader *r, const tt_yaml *y, const tt_split **out)
@@ -162,9 +211,16 @@ static tt_err read_shared(const reader *r, const entry *e, const tt_yaml *y, con
                    .at = y,
                    .columns = e->columns,
                    .where = e->where,
-                   .cap = e->cap ? e->cap : r->job->data.cap,
+                   .cap = e->cap,
                    .limit = e->limit,
-                   .weight = e->weight};
+                   .weight = e->weight,
+                   .collection = e->collection,
+                   .dataset = e->dataset,
+                   .language = e->language,
+                   .licence = e->licence,
+                   .mixture = e->mixture,
+                   .held_out = e->held_out,
+                   .declared = e->rows};
     TT_TRY(check_kind(y, e->fields, TT_MAP, "fields", "a map, column: name in the file"));
     TT_TRY(check_kind(y, e->where, TT_MAP, "where", "a map, key: value of the header"));
     TT_TRY(check_kind(y, e->columns, TT_LIST, "columns", "a list of names"));
@@ -178,12 +234,40 @@ static tt_err read_shared(const reader *r, const entry *e, const tt_yaml *y, con
 
 /* ---- files -----------------------------------------------------------------------------------------------------------*/
 
+static const char *root_of(const reader *r)
+{
+    return r->job->data.root && *r->job->data.root ? r->job->data.root : ".";
+}
+
+static const char *first_path(const entry *e)
+{
+    return e->path->kind == TT_LIST ? e->path->child[0]->text : e->path->text;
+}
+
+static tt_err no_file(reader *r, const entry *e, const tt_yaml *y, const char *path, const char *why)
+{
+    bool skip = e->missing == MISSING_JOB ? r->job->data.missing == TT_MISSING_SKIP : e->missing == MISSING_SKIP;
+    if (!skip)
+        return tt_fail(TT_EDATA,
+                       "%s:%d: %s: %s; paths start from data.root (%s), and data.missing: skip goes on without what is "
+                       "absent",
+                       y->file, y->line, r->what, why, root_of(r));
+    tt_specs *o = r->out;
+    o->absent = tt_realloc(o->absent, sizeof *o->absent * (size_t)(o->nabsent + 1));
+    o->absent[o->nabsent++] = (tt_absent){.name = e->name ? e->name : stem(r, path),
+                                          .category = e->category,
+                                          .collection = e->collection,
+                                          .path = path,
+                                          .declared = e->rows};
+    return TT_OK;
+}
+
 static tt_err add_file(reader *r, const tt_spec *shared, const char *path)
 {
     struct stat st;
     if (stat(path, &st))
-        return tt_fail(TT_EDATA, "%s:%d: %s: %s cannot be read: %s; paths start from data.root (%s)", shared->at->file,
-                       shared->at->line, r->what, path, strerror(errno), r->job->data.root ? r->job->data.root : ".");
+        return tt_fail(TT_EDATA, "%s:%d: %s: %s cannot be read: %s", shared->at->file, shared->at->line, r->what, path,
+                       strerror(errno));
     tt_specs *o = r->out;
     if (o->n == o->cap) {
         o->cap = o->cap ? 2 * o->cap : 16;
@@ -238,26 +322,30 @@ static tt_err add_matches(reader *r, const entry *e, const tt_spec *shared, cons
     }
     if (r->out->n > before) return TT_OK;
     return tt_fail(TT_EDATA, "%s:%d: %s: %s names none of the %zu files of %s", shared->at->file, shared->at->line,
-                   r->what, e->only, g->gl_pathc, e->path);
+                   r->what, e->only, g->gl_pathc, first_path(e));
 }
 
-static tt_err add_glob(reader *r, const entry *e, const tt_yaml *y, const char *path, const char *root)
+/* An entry with a name is one data set. */
+static tt_err only_one(const entry *e, const tt_yaml *y, const glob_t *g)
 {
-    if (e->name)
-        return tt_fail(TT_EJOB, "%s:%d: a glob gives several data sets; leave name out (each takes its file's)",
-                       y->file, y->line);
+    if (!e->name || g->gl_pathc == 1) return TT_OK;
+    return tt_fail(
+        TT_EJOB,
+        "%s:%d: a glob gives several data sets (%s, %s ...); leave name out, so that each takes its file's, or "
+        "name one file",
+        y->file, y->line, g->gl_pathv[0], g->gl_pathv[1]);
+}
+
+static tt_err add_glob(reader *r, const entry *e, const tt_yaml *y, const glob_t *g, const char *root)
+{
     char *only = NULL;
     size_t size;
-    if (e->only) TT_TRY(tt_slurp(resolve(r, root, e->only), &only, &size));
-    glob_t g = {0};
     tt_spec shared;
-    tt_err err;
-    if (glob(path, 0, NULL, &g) || !g.gl_pathc)
-        err = tt_fail(TT_EDATA, "%s:%d: %s: no file matches %s; paths start from data.root (%s)", y->file, y->line,
-                      r->what, path, r->job->data.root ? r->job->data.root : ".");
-    else if ((err = read_shared(r, e, y, g.gl_pathv[0], &shared)) == TT_OK)
-        err = add_matches(r, e, &shared, &g, only);
-    globfree(&g);
+    TT_TRY(only_one(e, y, g));
+    TT_TRY(read_shared(r, e, y, g->gl_pathv[0], &shared));
+    if (e->name) return add_file(r, &shared, tt_strdup(r->a, g->gl_pathv[0]));
+    if (e->only) TT_TRY(tt_slurp(resolve(r, root, e->only), &only, &size));
+    tt_err err = add_matches(r, e, &shared, g, only);
     free(only);
     return err;
 }
@@ -270,45 +358,98 @@ static tt_err add_one(reader *r, const entry *e, const tt_yaml *y, const char *p
     return add_file(r, &shared, path);
 }
 
-/* ---- lists in files ----------------------------------------------------------------------------------------------------*/
-
-/* The file is a list, or a map that holds it under data.train or train. */
-static const tt_yaml *list_in(const tt_yaml *file, const char *what)
+/* *found: there is such a file, or a glob has a match. */
+static tt_err try_path(reader *r, const entry *e, const tt_yaml *y, const char *text, const char *root, bool *found)
 {
-    const char *dot = strchr(what, '.'), *last = dot ? dot + 1 : what;
-    if (file->kind == TT_LIST) return file;
-    const tt_yaml *data = tt_yaml_get(file, "data");
-    return tt_yaml_get(data ? data : file, last);
+    const char *path = resolve(r, root, text);
+    if ((*found = tt_exists(path))) return add_one(r, e, y, path);
+    if (!strpbrk(text, "*?[")) return TT_OK;
+    glob_t g = {0};
+    tt_err err = TT_OK;
+    *found = glob(path, 0, NULL, &g) == 0 && g.gl_pathc > 0;
+    if (*found) err = add_glob(r, e, y, &g, root);
+    globfree(&g);
+    return err;
 }
 
-static tt_err add_list(reader *r, const entry *e, const tt_yaml *y, const char *root)
+/* The first path that is there. */
+static tt_err add_paths(reader *r, const entry *e, const tt_yaml *y, const char *root)
 {
-    const char *path = resolve(r, root, e->list), *slash = strrchr(path, '/');
+    const tt_yaml *p = e->path;
+    int n = p->kind == TT_LIST ? p->n : 1;
+    bool found = false;
+    for (int i = 0; i < n && !found; i++) {
+        const tt_yaml *one = p->kind == TT_LIST ? p->child[i] : p;
+        if (one->kind != TT_SCALAR)
+            return tt_fail(TT_EJOB, "%s:%d: path is a file, a glob, or a list of them", one->file, one->line);
+        TT_TRY(try_path(r, e, y, one->text, root, &found));
+    }
+    if (found) return TT_OK;
+    const char *path = resolve(r, root, first_path(e));
+    bool globbed = strpbrk(first_path(e), "*?[") != NULL;
+    return no_file(r, e, y, path,
+                   tt_sprintf(r->a, globbed ? "no file matches %s%s" : "%s%s cannot be read: no such file", path,
+                              n > 1 ? " (nor the other paths)" : ""));
+}
+
+/* ---- registries --------------------------------------------------------------------------------------------------------*/
+
+static bool is_entry_key(const char *name)
+{
+    for (const tt_keyrow *k = entry_keys; k->name; k++)
+        if (!strcmp(k->name, name)) return true;
+    return false;
+}
+
+static tt_err add_selected(reader *r, const entry *e, const tt_items *items)
+{
+    const void **all = tt_malloc(sizeof *all * (size_t)(items->n + 1));
+    for (int i = 0; i < items->n; i++) all[i] = &items->item[i];
+    tt_err err = TT_OK;
+    if (e->select)
+        err = tt_select_check(e->select, "select", NULL, tt_item_field, all, items->n, "data set of the registry");
+    for (int i = 0; i < items->n && err == TT_OK; i++)
+        if (!e->select || tt_select_match(e->select, tt_item_field, all[i]))
+            err = read_list(r, items->item[i].keys, items->item[i].root);
+    free(all);
+    return err;
+}
+
+static tt_err add_registry(reader *r, const entry *e, const tt_yaml *y, const char *root)
+{
+    const char *name = e->list ? e->list : e->registry, *path = resolve(r, root, name);
+    if (!tt_exists(path) && tt_exists(name)) path = name; /* one that comes with tutti or the job, not with the data */
+    if (!tt_exists(path))
+        return tt_fail(TT_EDATA, "%s:%d: %s: no such list %s, neither in data.root (%s) nor here", y->file, y->line,
+                       r->what, name, root_of(r));
     if (++r->depth > MAX_DEPTH)
         return tt_fail(TT_EJOB, "%s:%d: lists within lists, %d deep; does %s name itself?", y->file, y->line, MAX_DEPTH,
                        path);
-    tt_yaml *file;
-    if (!tt_exists(path))
-        return tt_fail(TT_EDATA, "%s:%d: %s: no such list %s; paths start from data.root (%s)", y->file, y->line,
-                       r->what, path, r->job->data.root ? r->job->data.root : ".");
-    TT_TRY(tt_yaml_read(r->a, path, &file));
-    const tt_yaml *list = list_in(file, r->what);
-    if (!list) return tt_fail(TT_EJOB, "%s: has no list for %s", path, r->what);
-    TT_TRY(read_list(r, list, slash ? tt_sprintf(r->a, "%.*s", (int)(slash - path), path) : "."));
+    tt_items items;
+    tt_err err = tt_registry_read(r->a, r->job, path, r->what, is_entry_key, &items);
+    if (err == TT_OK) err = add_selected(r, e, &items);
+    tt_items_fini(&items);
     r->depth--;
-    return TT_OK;
+    return err;
 }
 
 static tt_err read_entry(reader *r, const tt_yaml *y, const char *root)
 {
-    static const tt_yaml none = {.kind = TT_MAP, .file = "", .line = 0};
     entry e = {0};
-    TT_TRY(tt_keys_bind(r->a, y->kind == TT_SCALAR ? &none : y, entry_keys, &e, ""));
-    if (y->kind == TT_SCALAR) e.path = y->text;
-    if (e.list && !e.path) return add_list(r, &e, y, root);
-    if (e.list || !e.path) return tt_fail(TT_EJOB, "%s:%d: a data set needs either path or list", y->file, y->line);
-    const char *path = resolve(r, root, e.path);
-    return strpbrk(e.path, "*?[") && !tt_exists(path) ? add_glob(r, &e, y, path, root) : add_one(r, &e, y, path);
+    tt_yaml alone = {.kind = TT_MAP, .file = y->file, .line = y->line};
+    bool path_alone = y->kind == TT_SCALAR;
+    TT_TRY(tt_keys_bind(r->a, path_alone ? &alone : y, entry_keys, &e, ""));
+    if (path_alone) e.path = y;
+    bool list = e.list || e.registry;
+    if (list && !e.path) return add_registry(r, &e, y, root);
+    if (list || !e.path) return tt_fail(TT_EJOB, "%s:%d: a data set needs either path or list", y->file, y->line);
+    if (e.select)
+        return tt_fail(TT_EJOB, "%s:%d: select picks from a registry; this entry is a file", y->file, y->line);
+    if (e.held_out && !strcmp(r->what, "data.train")) {
+        r->out->held_out++;
+        return TT_OK;
+    }
+    return add_paths(r, &e, y, root);
 }
 
 static tt_err read_list(reader *r, const tt_yaml *list, const char *root)
@@ -346,7 +487,7 @@ tt_err tt_specs_read(tt_arena *a, const tt_job *job, const tt_yaml *list, const 
 {
     *out = (tt_specs){0};
     if (!list) return TT_OK;
-    reader r = {a, job, what, 0, out};
+    reader r = {a, job, what, out, 0};
     TT_TRY(read_list(&r, list, job->data.root));
     return check_names(out);
 }

@@ -3,6 +3,7 @@
 #define TUTTI_DATA_ENTRY_H
 
 #include "tutti/data.h"
+#include "style.h"
 #include "template.h"
 
 enum { TT_TAKE_TRAIN, TT_TAKE_VALIDATION, TT_TAKE_TEST };
@@ -20,12 +21,18 @@ typedef struct tt_spec {
     int64_t declared; /* rows that the registry promises; 0: it does not say */
     const struct tt_format *format;
     const tt_templates *templates;
-    const char **key;       /* [templates->ncol]: the columns' names in the file */
-    const tt_yaml *at;      /* the entry, for messages */
-    const tt_yaml *columns; /* names of a table without header line; NULL: it has one */
-    const tt_yaml *where;   /* superni: keys and values of the task header */
-    const tt_split *split;  /* NULL: every row */
-    int64_t cap, limit;     /* 0: none */
+    const char **key;             /* [templates->ncol]: the columns' names in the file */
+    const tt_yaml *const *values; /* [templates->ncol]: of each column {stored: shown} or NULL; NULL: none has one */
+    tt_style style;               /* of its prompts */
+    const tt_yaml *prompts;       /* what the entry itself says of them; NULL: nothing */
+    const char *exemplars;        /* the set of data.train that gives them; NULL: not said */
+    bool zero_shot, train;        /* exemplars: off; an entry of data.train */
+    const tt_yaml *at;            /* the entry, for messages */
+    const tt_yaml *columns;       /* names of a table without header line; NULL: it has one */
+    const tt_yaml *values_at;     /* the same as it stands in the entry */
+    const tt_yaml *where;         /* superni: keys and values of the task header */
+    const tt_split *split;        /* NULL: every row */
+    int64_t cap, limit;           /* 0: none */
     double weight;
     int64_t bytes; /* size of the file */
 } tt_spec;

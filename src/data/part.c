@@ -78,6 +78,7 @@ tt_err tt_part_write(const tt_mesh *m, const char *path, tt_haul *h, int n, cons
         {"cell", TT_U32, all.cell, lo.cell, hi.cell, h->cell.p},
         {"value/text", TT_U64, all.value, lo.value, hi.value, h->text_at.p},
         {"value/id", TT_U64, all.value, lo.value, hi.value, h->id_at.p},
+        {"value/sure", TT_U8, all.value, lo.value, hi.value, h->sure.p},
         {"text", TT_U8, all.text, lo.text, hi.text, h->text.p},
         {"id", TT_I32, all.id, lo.id, hi.id, h->id.p},
         {"bad/line", TT_I64, all.bad, lo.bad, hi.bad, h->bad_line.p},

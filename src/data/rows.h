@@ -51,6 +51,7 @@ typedef struct tt_segment {
     const uint64_t *text_at; /* [nvalue+1]: value i is the 0-terminated text + text_at[i] */
     const char *text;
     const uint64_t *id_at; /* [nvalue+1]: its ids are id[id_at[i] .. id_at[i+1]); NULL: not tokenized */
+    const uint8_t *sure;   /* [nvalue+1]: are they tt_tok_sure up to TT_SURE_BYTES? */
     const int32_t *id;
 } tt_segment;
 void tt_pack_segment(const tt_pack *p, tt_segment *out);

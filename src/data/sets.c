@@ -155,6 +155,8 @@ static void report_bad(const whole *w)
 static tt_err add_set(whole *w, tt_set *set)
 {
     TT_TRY(check_rows(set));
+    set->style = set->spec->style;
+    set->pool_col = TT_NEW(w->a, int, set->spec->templates->ncol + 1);
     w->sets.set[w->sets.n++] = set;
     w->sets.rows += set->info.rows;
     w->sets.quarantined += set->info.quarantined;
@@ -253,6 +255,7 @@ static tt_err read_all(const tt_mesh *m, const tt_job *job, const char *what, co
     w->sets.absent = w->specs.absent;
     w->sets.held_out = w->specs.held_out;
     TT_TRY(job->data.store && w->specs.n ? open_all(m, job, what, w) : parse_all(m, job, w));
+    if (!strcmp(what, "data.train")) TT_TRY(tt_sets_exemplars(&w->sets, &w->sets)); /* the same on all ranks */
     report_bad(w);
     return tt_agree(m, m->rank == 0 ? write_quarantine(w, quarantine) : TT_OK);
 }
@@ -323,15 +326,19 @@ int64_t tt_set_file_row(const tt_set *s, int64_t row)
     return s->pick ? tt_pick_at(s->pick, row) : row;
 }
 
-tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell)
+tt_rowref tt_set_file_ref(const tt_set *s, int64_t file_row, tt_cell *cell)
 {
-    int64_t file_row = tt_set_file_row(s, row);
     const tt_segment *g = segment_of(s, file_row);
     int64_t at = file_row - g->first;
     const tt_cell *own = g->cell + at * g->ncol;
     if (!s->col) return (tt_rowref){g, at, own};
     for (int c = 0; c < s->spec->templates->ncol; c++) cell[c] = own[s->col[c]];
     return (tt_rowref){g, at, cell};
+}
+
+tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell)
+{
+    return tt_set_file_ref(s, tt_set_file_row(s, row), cell);
 }
 
 int64_t tt_set_line(const tt_set *s, int64_t row)
@@ -359,30 +366,4 @@ void tt_set_recount(tt_set *s)
     if (!s->pick) return;
     tt_pick_count(s->pick);
     s->info.rows = tt_pick_rows(s->pick);
-}
-
-/* One of the templates that fit the row. */
-static const tt_template *choose(const tt_set *s, const tt_rowref *r, tt_rkey key)
-{
-    const tt_templates *t = s->spec->templates;
-    uint64_t fits = 0, nth;
-    for (int i = 0; i < t->n; i++) fits += tt_template_fits(&t->t[i], r->cell, tt_segment_value, r->seg);
-    assert(fits); /* rows that fit none were quarantined */
-    nth = tt_rand_below(key, 0, fits);
-    for (int i = 0;; i++)
-        if (tt_template_fits(&t->t[i], r->cell, tt_segment_value, r->seg) && nth-- == 0) return &t->t[i];
-}
-
-void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out)
-{
-    tt_cell cell[TT_MAX_COLS];
-    tt_rowref r = tt_set_row(s, row, cell);
-    tt_rkey key = tt_key(seed, s->info.name, (uint64_t)row, (uint64_t)epoch, 0);
-    const tt_template *t = choose(s, &r, key);
-    out->source = tt_pattern_fill(a, &t->source, r.cell, 0, tt_segment_value, r.seg);
-    out->nref = tt_pattern_values(&t->target, r.cell);
-    out->ref = TT_NEW(a, char *, out->nref);
-    for (int i = 0; i < out->nref; i++)
-        out->ref[i] = tt_pattern_fill(a, &t->target, r.cell, i, tt_segment_value, r.seg);
-    out->target = out->ref[0];
 }

@@ -119,6 +119,7 @@ typedef struct arrays { /* of a part */
     const int64_t *line, *bad_line, *bad_row;
     const uint64_t *key, *text_at, *id_at;
     const uint32_t *cell;
+    const uint8_t *sure;
     const char *text, *bad_text;
     const int32_t *id;
     int64_t nrow, nvalue, ncell, ntext, nid, nbad, nbad_text;
@@ -126,7 +127,7 @@ typedef struct arrays { /* of a part */
 
 static tt_err get_arrays(const tt_cols *f, arrays *a)
 {
-    const void *x[10];
+    const void *x[11];
     int64_t same;
     TT_TRY(tt_cols_need(f, "row/line", TT_I64, &x[0], &a->nrow));
     TT_TRY(tt_cols_need(f, "row/key", TT_U64, &x[1], &same));
@@ -135,6 +136,8 @@ static tt_err get_arrays(const tt_cols *f, arrays *a)
     TT_TRY(tt_cols_need(f, "value/text", TT_U64, &x[3], &a->nvalue));
     TT_TRY(tt_cols_need(f, "value/id", TT_U64, &x[4], &same));
     if (same < a->nvalue) a->nvalue = same;
+    TT_TRY(tt_cols_need(f, "value/sure", TT_U8, &x[10], &same));
+    if (same < a->nvalue) a->nvalue = same;
     TT_TRY(tt_cols_need(f, "text", TT_U8, &x[5], &a->ntext));
     TT_TRY(tt_cols_need(f, "id", TT_I32, &x[6], &a->nid));
     TT_TRY(tt_cols_need(f, "bad/line", TT_I64, &x[7], &a->nbad));
@@ -142,7 +145,7 @@ static tt_err get_arrays(const tt_cols *f, arrays *a)
     if (same < a->nbad) a->nbad = same;
     TT_TRY(tt_cols_need(f, "bad/text", TT_U8, &x[9], &a->nbad_text));
     a->line = x[0], a->key = x[1], a->cell = x[2], a->text_at = x[3], a->id_at = x[4];
-    a->text = x[5], a->id = x[6], a->bad_line = x[7], a->bad_row = x[8], a->bad_text = x[9];
+    a->text = x[5], a->id = x[6], a->bad_line = x[7], a->bad_row = x[8], a->bad_text = x[9], a->sure = x[10];
     return TT_OK;
 }
 
@@ -179,6 +182,7 @@ static bool get_piece(const json_t *o, const arrays *a, piece *p)
                          .text_at = a->text_at + value,
                          .text = a->text + text,
                          .id_at = a->id_at + value,
+                         .sure = a->sure + value,
                          .id = a->id + id},
                  .bad = {nbad, a->bad_line + bad, a->bad_row + bad, a->bad_text + bad_text}};
     return true;

@@ -2,6 +2,7 @@
 #include "source.h"
 #include "split.h"
 #include "utf8.h"
+#include "values.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -17,22 +18,22 @@ static const char *const flan_columns[] = {"inputs", "targets", NULL};
 static const char *const prompt_columns[] = {"prompt", "completion", NULL};
 static const char *const text_columns[] = {"text", NULL};
 
-#define SOURCE_TARGET                          \
-    {                                          \
-        {                                      \
-            "{source}", "{target}", NULL, NULL \
-        }                                      \
+#define SOURCE_TARGET                                  \
+    {                                                  \
+        {                                              \
+            .source = "{source}", .target = "{target}" \
+        }                                              \
     }
-#define DIALOGUE                                                                \
-    {                                                                           \
-        {"Summarize the following dialogue.\n\n{dialogue}", "{summary}", 0, 0}, \
-            {"{dialogue}\n\nWhat was this dialogue about?", "{summary}", 0, 0}, \
-        {                                                                       \
-            "{dialogue}\n\nBriefly summarize that dialogue.", "{summary}", 0, 0 \
-        }                                                                       \
+#define DIALOGUE                                                                              \
+    {                                                                                         \
+        {.source = "Summarize the following dialogue.\n\n{dialogue}", .target = "{summary}"}, \
+            {.source = "{dialogue}\n\nWhat was this dialogue about?", .target = "{summary}"}, \
+        {                                                                                     \
+            .source = "{dialogue}\n\nBriefly summarize that dialogue.", .target = "{summary}" \
+        }                                                                                     \
     }
 
-/* superni's default is the zero-shot prompt of Tk-Instruct (Wang et al. 2022). */
+/* superni's default is the prompt of Tk-Instruct (Wang et al. 2022); its exemplars are other instances. */
 static const tt_format formats[] = {
     {"jsonl", {".jsonl", ".ndjson"}, NULL, false, tt_head_jsonl, SOURCE_TARGET},
     {"json", {".json"}, NULL, false, tt_head_json, SOURCE_TARGET},
@@ -43,8 +44,10 @@ static const tt_format formats[] = {
      superni_columns,
      false,
      tt_head_superni,
-     {{"Definition: {definition}\n\nNow complete the following example -\nInput: {input}\nOutput: ", "{output}", 0,
-       0}}},
+     {{.head = "Definition: {definition}\n\n",
+       .exemplar = "Positive Example -\nInput: {input}\nOutput: ",
+       .source = "Now complete the following example -\nInput: {input}\nOutput: ",
+       .target = "{output}"}}},
     {"dialogsum", {0}, dialogsum_columns, true, tt_head_json, DIALOGUE},
     {"samsum", {0}, samsum_columns, false, tt_head_json, DIALOGUE},
     {"alpaca",
@@ -52,10 +55,11 @@ static const tt_format formats[] = {
      alpaca_columns,
      false,
      tt_head_json,
-     {{"{instruction}\n\n{input}", "{output}", "input", NULL}, {"{instruction}", "{output}", NULL, "input"}}},
-    {"flan", {0}, flan_columns, false, tt_head_json, {{"{inputs}", "{targets}", 0, 0}}},
-    {"prompt_completion", {0}, prompt_columns, false, tt_head_json, {{"{prompt}", "{completion}", 0, 0}}},
-    {"text", {".txt", ".text"}, text_columns, false, tt_head_text, {{"{text}", "", 0, 0}}},
+     {{.source = "{instruction}\n\n{input}", .target = "{output}", .when = "input"},
+      {.source = "{instruction}", .target = "{output}", .unless = "input"}}},
+    {"flan", {0}, flan_columns, false, tt_head_json, {{.source = "{inputs}", .target = "{targets}"}}},
+    {"prompt_completion", {0}, prompt_columns, false, tt_head_json, {{.source = "{prompt}", .target = "{completion}"}}},
+    {"text", {".txt", ".text"}, text_columns, false, tt_head_text, {{.source = "{text}", .target = ""}}},
 };
 enum { NFORMAT = sizeof formats / sizeof *formats };
 
@@ -140,8 +144,22 @@ void tt_row_lacking(tt_reader *r, const char *fmt, ...)
     va_end(ap);
 }
 
+/* The text to show for a stored one; what values does not list makes the row bad. */
+static void shown_value(tt_reader *r, int col, const char **text, size_t *size)
+{
+    const tt_yaml *map = r->spec->values ? r->spec->values[col] : NULL;
+    const char *shown = map ? tt_values_find(map, *text, *size) : NULL;
+    if (map && !shown)
+        tt_row_trouble(r, "has '%.*s' in \"%s\", which values.%s does not list", (int)(*size < 40 ? *size : 40), *text,
+                       r->spec->key[col], map->key);
+    if (!shown) return;
+    *text = shown;
+    *size = strlen(shown);
+}
+
 void tt_row_value(tt_reader *r, int col, const char *text, size_t size)
 {
+    shown_value(r, col, &text, &size);
     const char *name = r->spec->templates->col[col];
     if (memchr(text, 0, size)) tt_row_trouble(r, "has a zero byte in \"%s\"", name);
     if (!tt_utf8_valid(text, size)) tt_row_trouble(r, "has bytes in \"%s\" that are not UTF-8", name);

@@ -6,7 +6,24 @@
 
 static const json_t *not_null(const json_t *v) { return json_is_null(v) ? NULL : v; }
 
-static const json_t *walk(const json_t *v, const char *path)
+static const json_t *walk(const json_t *v, const char *path, json_t **made);
+
+/* Of a list of objects: the list of what path finds in each, null where that is nothing. */
+static json_t *walk_each(const json_t *list, const char *path)
+{
+    size_t i;
+    json_t *each, *found = json_array();
+    json_array_foreach((json_t *)list, i, each)
+    {
+        json_t *made = NULL;
+        const json_t *v = walk(each, path, &made);
+        json_array_append_new(found, made ? made : v ? json_incref((json_t *)v) : json_null());
+    }
+    return found;
+}
+
+/* *made: the result, where it is a list that was not there before. */
+static const json_t *walk(const json_t *v, const char *path, json_t **made)
 {
     char step[256];
     while (v && *path) {
@@ -14,18 +31,22 @@ static const json_t *walk(const json_t *v, const char *path)
         if (n >= sizeof step) return NULL;
         memcpy(step, path, n);
         step[n] = 0;
-        path += n + (path[n] == '.');
         char *end;
         size_t at = strtoul(step, &end, 10);
-        v = json_is_array(v) ? (*end ? NULL : json_array_get(v, at)) : json_object_get(v, step);
+        if (json_is_array(v) && *end) return *made = walk_each(v, path);
+        v = json_is_array(v) ? json_array_get(v, at) : json_object_get(v, step);
+        path += n + (path[n] == '.');
     }
     return v;
 }
 
+/* A list made on the way is kept in the object under the whole key, and goes with it. */
 const json_t *tt_json_find(const json_t *object, const char *key)
 {
+    json_t *made = NULL;
     const json_t *v = json_object_get(object, key);
-    if (!v && strchr(key, '.')) v = walk(object, key);
+    if (!v && strchr(key, '.')) v = walk(object, key, &made);
+    if (made) json_object_set_new((json_t *)object, key, made);
     return not_null(v);
 }
 

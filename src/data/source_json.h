@@ -8,7 +8,8 @@
 
 /* Begins, fills and ends a row from an object. */
 tt_err tt_json_row(tt_reader *r, const json_t *object, int64_t line);
-/* key itself, or a path of keys and indices: instances.0.input. NULL if there is none; null counts as none. */
+/* key itself, or a path of keys and indices: instances.0.input; a key in place of an index gives the list of that member of all:
+ * choices.text. NULL if there is none; null counts as none. */
 const json_t *tt_json_find(const json_t *object, const char *key);
 /* A tt_parse: a row a line. */
 tt_err tt_json_lines(tt_reader *r, char *text, size_t size, int64_t line);

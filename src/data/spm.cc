@@ -1,6 +1,7 @@
 /* libsentencepiece behind C functions (spm.h). */
 #include "spm.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <vector>
@@ -43,6 +44,20 @@ int tt_spm_pad(const tt_spm *s) { return s->proc.pad_id(); }
 int tt_spm_eos(const tt_spm *s) { return s->proc.eos_id(); }
 int tt_spm_bos(const tt_spm *s) { return s->proc.bos_id(); }
 int tt_spm_unk(const tt_spm *s) { return s->proc.unk_id(); }
+
+double tt_spm_margin(const tt_spm *s, const char *text, size_t size)
+try {
+    std::vector<std::vector<int>> best;
+    if (!s->proc.NBestEncode(absl::string_view(text, size), 2, &best).ok() || best.empty()) return 0;
+    if (best.size() < 2) return HUGE_VAL;
+    double score[2] = {0, 0};
+    for (int k = 0; k < 2; k++)
+        for (int id : best[k])
+            if (!s->proc.IsUnknown(id)) score[k] += s->proc.GetScore(id); /* unknown characters are in both */
+    return score[0] - score[1];
+} catch (...) {
+    return 0;
+}
 
 int tt_spm_encode(const tt_spm *s, const char *text, size_t size, int32_t **ids)
 try {

@@ -23,6 +23,9 @@ int tt_spm_pad(const tt_spm *s);
 int tt_spm_eos(const tt_spm *s);
 int tt_spm_bos(const tt_spm *s);
 int tt_spm_unk(const tt_spm *s);
+/* By how much (natural log of the probability) the best segmentation of the text beats the second; infinite if there is no second. Below
+ * rounding errors the library's choice depends on what stands before. */
+double tt_spm_margin(const tt_spm *s, const char *text, size_t size);
 /* *ids (malloc) and their number; -1 if the library fails. */
 int tt_spm_encode(const tt_spm *s, const char *text, size_t size, int32_t **ids);
 

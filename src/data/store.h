@@ -20,7 +20,7 @@ enum { TT_STORE_FORMAT = 1 };
 typedef struct tt_want {
     const char *path, *format;
     const char *header; /* names of a table's columns that the job gives; "" */
-    const char *where;  /* of a superni header; "" */
+    const char *where;  /* of a superni header; and the entry's values; "" */
     const char *cut;    /* with a limit: what decides where reading stops; "": the whole file is read */
     int ncol;
     const char **col, **key; /* the columns' names and those in the file */
@@ -82,7 +82,7 @@ void tt_part_path(const char *dir, int64_t number, char path[4096]);
 
 /* ---- preparing ------------------------------------------------------------------------------------------------------*/
 typedef struct tt_haul { /* this rank's share of a part */
-    tt_buf line, key, task, cell, text_at, text, id_at, id, bad_line, bad_row, bad_text;
+    tt_buf line, key, task, cell, text_at, text, id_at, id, sure, bad_line, bad_row, bad_text;
 } tt_haul;
 void tt_haul_fini(tt_haul *h);
 

@@ -200,7 +200,7 @@ static void choosing(gen *g)
     for (int i = 0; i < n; i++) option[i] = g->kind == 1 ? sorts.s[sort[i]].name : one(g, *sorts.s[sort[i]].list);
     w = one(g, *sorts.s[sort[at]].list);
     name = sorts.s[sort[at]].name;
-    for (int i = 0; i < n; i++) put(g, "options", "%s%c: %s", i ? ", " : "", 'A' + i, option[i]);
+    for (int i = 0; i < n; i++) put(g, "choices", "%s%c: %s", i ? ", " : "", 'A' + i, option[i]);
     if (g->kind == 1)
         put(g, "question", "Of what sort is %s?", w);
     else
@@ -253,6 +253,6 @@ const family synth_passages[] = {
      {"{text} %:", "Dialogue: {text}\n%:", "%: {text}"}},
     {choosing,
      {{"choose_by_sort", "with a letter"}, {"choose_the_sort", "with a letter"}, {"choose_the_word", "with the word"}},
-     {"{question} {options}. Answer %.",
-      "{options}\n{question} Answer %:", "Options: {options}. {question} Say it %."}},
+     {"{question} {choices}. Answer %.",
+      "{choices}\n{question} Answer %:", "Options: {choices}. {question} Say it %."}},
     {0}};

@@ -1,9 +1,12 @@
 /* Templates: parsing "{column}" texts and filling them. */
 #include "template.h"
+#include "options.h"
+#include "tutti/data.h"
 
 #include <string.h>
 
 enum { MAX_COLS = 64 };
+static const char blanks[] = " \t\r\n\f\v";
 
 typedef struct reader {
     tt_arena *a;
@@ -13,14 +16,14 @@ typedef struct reader {
     tt_templates *out;
 } reader;
 
-static tt_err unknown(const reader *r, const tt_yaml *y, const char *name)
+static tt_err unknown(const reader *r, const tt_yaml *y, const char *user, const char *name)
 {
     char list[512] = "";
     for (int i = 0; i < r->nknown; i++) {
         size_t n = strlen(list);
         snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", r->known[i]);
     }
-    return tt_fail(TT_EJOB, "%s:%d: the template uses {%s}; the columns are %s", y->file, y->line, name, list);
+    return tt_fail(TT_EJOB, "%s:%d: %s {%s}; the columns are %s", y->file, y->line, user, name, list);
 }
 
 static bool is_known(const reader *r, const char *name)
@@ -31,12 +34,13 @@ static bool is_known(const reader *r, const char *name)
     return false;
 }
 
-static tt_err column(reader *r, const tt_yaml *y, const char *name, int *col)
+/* user: what names it, for the message. */
+static tt_err column(reader *r, const tt_yaml *y, const char *user, const char *name, int *col)
 {
     tt_templates *t = r->out;
     for (*col = 0; *col < t->ncol; ++*col)
         if (!strcmp(t->col[*col], name)) return TT_OK;
-    if (!is_known(r, name)) return unknown(r, y, name);
+    if (!is_known(r, name)) return unknown(r, y, user, name);
     if (t->ncol == MAX_COLS)
         return tt_fail(TT_EJOB, "%s:%d: templates use more than %d columns; use fewer", y->file, y->line, MAX_COLS);
     t->col[t->ncol++] = name;
@@ -45,7 +49,18 @@ static tt_err column(reader *r, const tt_yaml *y, const char *name, int *col)
 
 static void literal(tt_pattern *p, const char *text, size_t size)
 {
-    if (size) p->piece[p->n++] = (tt_piece){text, size, -1};
+    if (size) p->piece[p->n++] = (tt_piece){text, size, TT_LITERAL};
+}
+
+static tt_err options_place(const reader *r, const tt_yaml *y, tt_pattern *p)
+{
+    if (!r->out->options)
+        return tt_fail(TT_EJOB,
+                       "%s:%d: the template has {options}, but the data set has none; give options: [no, yes] or "
+                       "options: {column: NAME} (a column of the name options is mapped to another by fields)",
+                       y->file, y->line);
+    p->piece[p->n++] = (tt_piece){"", 0, TT_PLACE};
+    return TT_OK;
 }
 
 /* s stands on "{": the column's name up to "}". */
@@ -55,10 +70,12 @@ static tt_err place(reader *r, const tt_yaml *y, tt_pattern *p, const char **s)
     if (!end || *end != '}' || end == *s + 1)
         return tt_fail(TT_EJOB, "%s:%d: the template has '{' without a {column}; write {{ for a brace", y->file,
                        y->line);
-    int col;
-    TT_TRY(column(r, y, tt_sprintf(r->a, "%.*s", (int)(end - *s - 1), *s + 1), &col));
-    p->piece[p->n++] = (tt_piece){NULL, 0, col};
+    char *name = tt_sprintf(r->a, "%.*s", (int)(end - *s - 1), *s + 1);
     *s = end + 1;
+    if (!strcmp(name, "options")) return options_place(r, y, p);
+    int col;
+    TT_TRY(column(r, y, "the template uses", name, &col));
+    p->piece[p->n++] = (tt_piece){"", 0, col};
     return TT_OK;
 }
 
@@ -88,7 +105,7 @@ static tt_err condition(reader *r, const tt_yaml *y, const char *name, int *col)
 {
     *col = -1;
     if (!name) return TT_OK;
-    TT_TRY(column(r, y, name, col));
+    TT_TRY(column(r, y, "the template uses", name, col));
     r->out->optional[*col] = true;
     return TT_OK;
 }
@@ -100,24 +117,110 @@ static bool has_column(const tt_pattern *p)
     return false;
 }
 
+static bool has_place(const tt_pattern *p)
+{
+    for (int i = 0; i < p->n; i++)
+        if (p->piece[i].col == TT_PLACE) return true;
+    return false;
+}
+
+static bool starts_blank(const tt_piece *p) { return p->col == TT_LITERAL && p->size && strchr(blanks, *p->text); }
+
+static void trim_end(tt_piece *p)
+{
+    while (p->col == TT_LITERAL && p->size && strchr(blanks, p->text[p->size - 1])) p->size--;
+}
+
+static void trim_start(tt_piece *p)
+{
+    for (; starts_blank(p); p->size--) p->text++;
+}
+
+/* The pattern without {options}: of the blanks on its two sides those after it stay, so that "{q}\n{options}\nA:" gives
+ * "{q}\nA:"; at the start or the end of the text none stay. */
+static tt_pattern without_place(tt_arena *a, const tt_pattern *p)
+{
+    tt_pattern out = {0, TT_NEW(a, tt_piece, p->n + 1)};
+    for (int i = 0; i < p->n; i++) {
+        bool last = i + 1 == p->n, after_place = i && p->piece[i - 1].col == TT_PLACE;
+        if (p->piece[i].col == TT_PLACE) {
+            if (out.n && (last || starts_blank(&p->piece[i + 1]))) trim_end(&out.piece[out.n - 1]);
+            continue;
+        }
+        out.piece[out.n++] = p->piece[i];
+        if (after_place && out.n == 1) trim_start(&out.piece[0]);
+    }
+    return out;
+}
+
+static tt_ask ask(tt_arena *a, tt_pattern p) { return (tt_ask){p, without_place(a, &p), has_place(&p)}; }
+
+static tt_pattern joined(tt_arena *a, const tt_pattern *x, const tt_pattern *y)
+{
+    tt_pattern out = {x->n + y->n, TT_NEW(a, tt_piece, x->n + y->n + 1)};
+    memcpy(out.piece, x->piece, sizeof *x->piece * (size_t)x->n);
+    memcpy(out.piece + x->n, y->piece, sizeof *y->piece * (size_t)y->n);
+    return out;
+}
+
+static tt_err no_place(const tt_yaml *y, const tt_pattern *p, const char *key)
+{
+    if (!has_place(p)) return TT_OK;
+    return tt_fail(TT_EJOB, "%s:%d: the template's %s has {options}; they stand in a source or an exemplar", y->file,
+                   y->line, key);
+}
+
+static tt_err read_source(reader *r, const tt_yaml *y, const tt_pattern_text *text, tt_template *t)
+{
+    tt_pattern head, own, exemplar;
+    TT_TRY(pattern(r, y, text->head ? text->head : "", &head));
+    TT_TRY(no_place(y, &head, "head"));
+    TT_TRY(pattern(r, y, text->source, &own));
+    TT_TRY(pattern(r, y, text->exemplar ? text->exemplar : text->source, &exemplar));
+    if (!has_column(&own) || !has_column(&exemplar))
+        return tt_fail(TT_EJOB, "%s:%d: the template's %s has no {column}; every row would be the same", y->file,
+                       y->line, has_column(&own) ? "exemplar" : "source");
+    t->source = joined(r->a, &head, &own);
+    t->nhead = head.n;
+    t->own = ask(r->a, own);
+    t->exemplar = ask(r->a, exemplar);
+    return TT_OK;
+}
+
 static tt_err one(reader *r, const tt_yaml *y, const tt_pattern_text *text, tt_template *t)
 {
-    TT_TRY(pattern(r, y, text->source, &t->source));
-    if (!has_column(&t->source))
-        return tt_fail(TT_EJOB, "%s:%d: the template's source has no {column}; every row would be the same", y->file,
-                       y->line);
+    *t = (tt_template){.kind = text->kind, .weight = text->weight > 0 ? text->weight : 1, .shot = text->shot};
+    TT_TRY(read_source(r, y, text, t));
     TT_TRY(pattern(r, y, text->target, &t->target));
+    TT_TRY(no_place(y, &t->target, "target"));
     TT_TRY(condition(r, y, text->when, &t->when));
     return condition(r, y, text->unless, &t->unless);
 }
 
+#define AT(field) offsetof(tt_pattern_text, field)
 static const tt_keyrow template_keys[] = {
-    {"source", TT_KTEXT, offsetof(tt_pattern_text, source), NULL, NULL, "text with {column} places"},
-    {"target", TT_KTEXT, offsetof(tt_pattern_text, target), NULL, NULL, "text with {column} places"},
-    {"when", TT_KTEXT, offsetof(tt_pattern_text, when), NULL, NULL, "only rows where this column is not blank"},
-    {"unless", TT_KTEXT, offsetof(tt_pattern_text, unless), NULL, NULL, "only rows where this column is blank"},
+    {"source", TT_KTEXT, AT(source), NULL, NULL, "text with {column} places"},
+    {"target", TT_KTEXT, AT(target), NULL, NULL, "text with {column} places"},
+    {"when", TT_KTEXT, AT(when), NULL, NULL, "only rows where this column is not blank"},
+    {"unless", TT_KTEXT, AT(unless), NULL, NULL, "only rows where this column is blank"},
+    {"kind", TT_KENUM, AT(kind), "direct", "direct|cot|inverted", "asked for the answer, with reasons, the other way"},
+    {"weight", TT_KREAL, AT(weight), "1", "(0..1000", "how often it is chosen beside the others"},
+    {"head", TT_KTEXT, AT(head), NULL, NULL, "stands before the source, and before the exemplars, once"},
+    {"exemplar", TT_KTEXT, AT(exemplar), NULL, NULL, "an exemplar's source; default: source"},
+    {"shot", TT_KTEXT, AT(shot), NULL, NULL, "between an exemplar's source and its target; default: drawn"},
     {0},
 };
+#undef AT
+
+static tt_err target_of(const tt_yaml *y, const tt_pattern_text *defaults, tt_pattern_text *text)
+{
+    if (text->target) return TT_OK;
+    if (text->kind != TT_DIRECT)
+        return tt_fail(TT_EJOB, "%s:%d: a template of kind %s needs a target of its own", y->file, y->line,
+                       tt_prompt_kind(text->kind));
+    text->target = defaults[0].target;
+    return TT_OK;
+}
 
 static tt_err read_list(reader *r, const tt_yaml *list, const tt_pattern_text *defaults)
 {
@@ -130,7 +233,7 @@ static tt_err read_list(reader *r, const tt_yaml *list, const tt_pattern_text *d
         tt_pattern_text text = {0};
         TT_TRY(tt_keys_bind(r->a, y, template_keys, &text, "templates."));
         if (!text.source) return tt_fail(TT_EJOB, "%s:%d: the template has no source", y->file, y->line);
-        if (!text.target) text.target = defaults[0].target;
+        TT_TRY(target_of(y, defaults, &text));
         TT_TRY(one(r, y, &text, &r->out->t[r->out->n++]));
     }
     return TT_OK;
@@ -145,17 +248,29 @@ static tt_err read_defaults(reader *r, const tt_pattern_text *defaults)
     return TT_OK;
 }
 
-tt_err tt_templates_read(tt_arena *a, const tt_yaml *list, const tt_yaml *at, const tt_pattern_text *defaults,
-                         const char *const *known, int nknown, tt_templates *out)
+static tt_err read_options(reader *r, const tt_yaml *y)
+{
+    if (!y) return TT_OK;
+    const char *name;
+    tt_options *o = TT_ZNEW(r->a, tt_options, 1);
+    TT_TRY(tt_options_read(r->a, y, o, &name));
+    if (name) TT_TRY(column(r, y, "options are in", name, &o->col));
+    r->out->options = o;
+    return TT_OK;
+}
+
+tt_err tt_templates_read(tt_arena *a, const tt_yaml *list, const tt_yaml *options, const tt_yaml *at,
+                         const tt_pattern_text *defaults, const char *const *known, int nknown, tt_templates *out)
 {
     *out = (tt_templates){.col = TT_NEW(a, const char *, MAX_COLS), .optional = TT_ZNEW(a, bool, MAX_COLS)};
     reader r = {a, at, known, nknown, out};
+    TT_TRY(read_options(&r, options));
     return list ? read_list(&r, list, defaults) : read_defaults(&r, defaults);
 }
 
 /* ---- filling ------------------------------------------------------------------------------------------------------*/
 
-bool tt_blank(const char *s) { return s[strspn(s, " \t\r\n\f\v")] == 0; }
+bool tt_blank(const char *s) { return s[strspn(s, blanks)] == 0; }
 
 static bool blank_cell(const tt_cell *cell, tt_valuefn *value, const void *ctx)
 {
@@ -220,7 +335,7 @@ bool tt_pattern_blank(const tt_pattern *p, const tt_cell *cell, tt_valuefn *valu
         const tt_piece *q = &p->piece[i];
         if (q->col >= 0 && !blank_cell(&cell[q->col], value, ctx)) return false;
         columns = columns || q->col >= 0;
-        words = words || (q->col < 0 && strspn(q->text, " \t\r\n\f\v") < q->size);
+        words = words || (q->col < 0 && strspn(q->text, blanks) < q->size);
     }
     return columns || !words;
 }

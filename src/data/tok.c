@@ -3,9 +3,10 @@
  *
  * Two families, told apart by the model file: T5 has no <s>, appends </s>, and owns sentinels above the pieces; Llama has <s>, which
  * is put in front, and appends nothing. tokenizer_config.json (add_bos_token, add_eos_token, extra_ids) overrides this. */
-#include "tutti/data.h"
+#include "tok.h"
 #include "spm.h"
 #include "utf8.h"
+#include "words.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -30,6 +31,12 @@ struct tt_tok {
     added *special;
     bool starts[256]; /* can a special token's text begin with this byte? */
     char hash[33];
+    bool by_words;
+    struct work { /* grows while the tokenizer is used; behind a pointer, so that it can be const */
+        tt_words *words;
+        tt_ids scratch;
+        tt_bytes bytes;
+    } * work;
 };
 
 /* ---- ids -------------------------------------------------------------------------------------------------------*/
@@ -45,6 +52,14 @@ void tt_ids_push(tt_ids *v, int32_t id)
 {
     reserve(v, 1);
     v->id[v->n++] = id;
+}
+
+void tt_ids_append(tt_ids *v, const int32_t *id, int n)
+{
+    if (n <= 0) return;
+    reserve(v, n);
+    memcpy(v->id + v->n, id, sizeof *id * (size_t)n);
+    v->n += n;
 }
 
 void tt_ids_fini(tt_ids *v)
@@ -188,6 +203,29 @@ static void add_specials(tt_tok *t)
     }
 }
 
+/* Do the ids of a text's words, cut at blanks, give those of the text? Where a blank is only ever the front of a piece and blanks in a row,
+ * or at the ends, count as one or none: T5's models. Llama's have pieces of several blanks. */
+static bool composes(const tt_tok *t)
+{
+    static const char *const probe[] = {"a  b", " a b ", "a\nb", "a\tb", "a\r\nb", "a \n\tb"};
+    tt_ids one = {0}, all = {0};
+    bool good = true;
+    for (int i = 0; i < t->npiece && good; i++) {
+        const char *p = tt_spm_piece(t->spm, i);
+        good = !*p || !strstr(p + 1, "\xe2\x96\x81");
+    }
+    for (int i = 0; i < t->nspecial && good; i++) good = !strpbrk(t->special[i].text, " \n\t\r");
+    good = good && tt_tok_body_plain(t, "a", 1, &one) == TT_OK && tt_tok_body_plain(t, "b", 1, &one) == TT_OK;
+    for (size_t i = 0; i < sizeof probe / sizeof *probe && good; i++) {
+        all.n = 0;
+        good = tt_tok_body_plain(t, probe[i], strlen(probe[i]), &all) == TT_OK && all.n == one.n &&
+               !memcmp(all.id, one.id, sizeof *one.id * (size_t)one.n);
+    }
+    tt_ids_fini(&one);
+    tt_ids_fini(&all);
+    return good;
+}
+
 tt_err tt_tok_open(const char *dir, tt_tok **out)
 {
     char path[PATH_SIZE];
@@ -201,6 +239,10 @@ tt_err tt_tok_open(const char *dir, tt_tok **out)
         return e;
     }
     add_specials(t);
+    t->work = tt_malloc(sizeof *t->work);
+    *t->work = (struct work){0};
+    t->by_words = composes(t);
+    if (t->by_words) t->work->words = tt_words_new();
     *out = t;
     return TT_OK;
 }
@@ -211,6 +253,12 @@ void tt_tok_close(tt_tok *t)
     tt_spm_free(t->spm);
     for (int i = 0; i < t->nspecial; i++) free(t->special[i].text);
     free(t->special);
+    if (t->work) {
+        tt_words_free(t->work->words);
+        tt_ids_fini(&t->work->scratch);
+        free(t->work->bytes.p);
+        free(t->work);
+    }
     free(t);
 }
 
@@ -270,17 +318,123 @@ static tt_err encode_cut(const tt_tok *t, const char *text, size_t size, tt_ids 
     return encode_plain(t, text + from, size - from, out);
 }
 
-tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out)
+tt_err tt_tok_body_plain(const tt_tok *t, const char *text, size_t size, tt_ids *out)
 {
     return encode_cut(t, text, size, out);
 }
 
+/* ---- word by word -----------------------------------------------------------------------------------------------------*/
+
+bool tt_tok_by_words(const tt_tok *t) { return t->by_words; }
+tt_ids *tt_tok_scratch(const tt_tok *t) { return &t->work->scratch; }
+tt_bytes *tt_tok_bytes(const tt_tok *t) { return &t->work->bytes; }
+
+/* SentencePiece adds up scores in single precision over the whole text, so where a word has two segmentations that are equally likely (o|oo
+ * and oo|o), rounding of what stands before decides. A margin above what rounding can do in a text of so many bytes makes a word safe:
+ * a score is at most about 3 a byte, and the two ways through a word differ by a few additions. */
+static bool safe(float margin, size_t size) { return margin > 2e-6f * (float)size; }
+
+/* A word without special tokens: the same ids whether they are cut out or not. *sure: they do not depend on the rest of a text of size. */
+static tt_err known_word(const tt_tok *t, const char *word, size_t n, size_t size, tt_ids *out, bool *sure)
+{
+    int k, from = out->n;
+    float margin;
+    const int32_t *id = tt_words_find(t->work->words, word, n, &k, &margin);
+    if (id) {
+        *sure = safe(margin, size);
+        tt_ids_append(out, id, k);
+        return TT_OK;
+    }
+    TT_TRY(encode_plain(t, word, n, out));
+    margin = (float)tt_spm_margin(t->spm, word, n);
+    *sure = safe(margin, size);
+    tt_words_put(t->work->words, word, n, out->id + from, out->n - from, margin);
+    return TT_OK;
+}
+
+static bool has_special(const tt_tok *t, const char *word, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (special_at(t, word + i, size - i)) return true;
+    return false;
+}
+
+/* Word by word as long as all are sure in a text of so many bytes. */
+static tt_err encode_words(const tt_tok *t, const char *text, size_t size, size_t whole, tt_ids *out, bool *sure)
+{
+    *sure = true;
+    for (size_t i = 0; i < size && *sure;) {
+        if (tt_is_blank(text[i])) {
+            i++;
+            continue;
+        }
+        size_t from = i;
+        bool may = false; /* hold a special token */
+        for (; i < size && !tt_is_blank(text[i]); i++) may |= t->starts[(unsigned char)text[i]];
+        if (i - from > TT_WORD_BYTES || (may && has_special(t, text + from, i - from)))
+            *sure = false;
+        else
+            TT_TRY(known_word(t, text + from, i - from, whole, out, sure));
+    }
+    return TT_OK;
+}
+
+tt_err tt_tok_try(const tt_tok *t, const char *text, size_t size, size_t whole, tt_ids *out, bool *sure)
+{
+    *sure = t->by_words;
+    return t->by_words ? encode_words(t, text, size, whole, out, sure) : TT_OK;
+}
+
+bool tt_tok_sure(const tt_tok *t, const char *text, size_t size, size_t whole)
+{
+    bool sure = false;
+    t->work->scratch.n = 0;
+    return tt_tok_try(t, text, size, whole, &t->work->scratch, &sure) == TT_OK && sure;
+}
+
+static tt_err encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out)
+{
+    int from = out->n;
+    bool sure = false;
+    if (t->by_words) TT_TRY(encode_words(t, text, size, size, out, &sure));
+    if (sure) return TT_OK;
+    out->n = from;
+    return special ? encode_cut(t, text, size, out) : encode_plain(t, text, size, out);
+}
+
+tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out)
+{
+    return encode(t, text, size, true, out);
+}
+
+tt_err tt_tok_body_sure(const tt_tok *t, const char *text, size_t size, tt_ids *out, bool *sure)
+{
+    int from = out->n;
+    TT_TRY(tt_tok_try(t, text, size, size < TT_SURE_BYTES ? TT_SURE_BYTES : size, out, sure));
+    if (*sure) {
+        *sure = size <= TT_SURE_BYTES;
+        return TT_OK;
+    }
+    out->n = from;
+    return tt_tok_body(t, text, size, out);
+}
+
+void tt_tok_begin(const tt_tok *t, tt_ids *out)
+{
+    if (t->add_bos) tt_ids_push(out, tt_spm_bos(t->spm));
+}
+
+void tt_tok_end(const tt_tok *t, tt_ids *out)
+{
+    if (t->add_eos) tt_ids_push(out, tt_spm_eos(t->spm));
+}
+
 tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out)
 {
-    if (!special) return encode_plain(t, text, size, out);
-    if (t->add_bos) tt_ids_push(out, tt_spm_bos(t->spm));
-    TT_TRY(encode_cut(t, text, size, out));
-    if (t->add_eos) tt_ids_push(out, tt_spm_eos(t->spm));
+    if (!special) return encode(t, text, size, false, out);
+    tt_tok_begin(t, out);
+    TT_TRY(tt_tok_body(t, text, size, out));
+    tt_tok_end(t, out);
     return TT_OK;
 }
 

@@ -136,12 +136,19 @@ uint64_t tt_want_tag(const tt_want *w)
     return h;
 }
 
+/* What is asked of the header, and what the columns' stored texts are shown as: both change the rows that are kept. */
+static const char *where_text(const tt_spec *s, tt_arena *a)
+{
+    const char *where = tree_text(s->where, a);
+    return s->values_at ? tt_sprintf(a, "%s values %s", where, tree_text(s->values_at, a)) : where;
+}
+
 tt_want tt_want_of(const tt_spec *s, bool empty_fine, tt_arena *a)
 {
     tt_want w = {.path = s->path,
                  .format = s->format->name,
                  .header = tree_text(s->columns, a),
-                 .where = tree_text(s->where, a),
+                 .where = where_text(s, a),
                  .cut = cut_text(s, empty_fine, a),
                  .ncol = s->templates->ncol,
                  .col = s->templates->col,

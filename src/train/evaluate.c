@@ -70,6 +70,15 @@ static int set_of(const eval *v, int64_t at)
     return lo;
 }
 
+/* The maker forgets it at its next draw. */
+static tt_text keep_text(tt_arena *a, const tt_text *t)
+{
+    tt_text out = {.source = tt_strdup(a, t->source), .nref = t->nref, .ref = TT_NEW(a, char *, t->nref + 1)};
+    for (int i = 0; i < t->nref; i++) out.ref[i] = tt_strdup(a, t->ref[i]);
+    out.target = out.nref ? out.ref[0] : tt_strdup(a, t->target);
+    return out;
+}
+
 /* Example number at as ids and text. Rows are taken in an order drawn from the seed, so that a limit gives a fair sample and
  * always the same one. *i: its number within the data set. */
 static tt_err get_example(eval *v, int64_t at, tt_ex *ex, int64_t *i, tt_text *text)
@@ -80,14 +89,15 @@ static tt_err get_example(eval *v, int64_t at, tt_ex *ex, int64_t *i, tt_text *t
     *i = at - v->first[set];
     tt_rkey order = tt_key((uint64_t)v->job->seed, info->name, 0, 0, 1);
     int64_t row = (int64_t)tt_permute(order, (uint64_t)info->rows, (uint64_t)*i);
-    tt_set_text(s, row, (uint64_t)v->job->seed, 0, v->a, text);
-    int32_t *ids;
-    tt_sizes n;
-    TT_TRY(tt_maker_ids(&v->maker, at, (tt_draw){set, row, 0}, &ids, &n));
-    size_t bytes = sizeof(int32_t) * (size_t)(n.S + n.T);
-    int32_t *copy = memcpy(tt_alloc(v->a, bytes), ids, bytes);
-    free(ids);
-    *ex = (tt_ex){.set = set, .row = row, .S = n.S, .T = n.T, .src = copy, .tgt = copy + n.S};
+    tt_shown shown;
+    TT_TRY(tt_maker_show(&v->maker, at, (tt_draw){set, row, 0}, &shown));
+    size_t src = sizeof(int32_t) * (size_t)shown.size.S, tgt = sizeof(int32_t) * (size_t)shown.size.T;
+    int32_t *copy = tt_alloc(v->a, src + tgt);
+    if (src) memcpy(copy, shown.src, src);
+    if (tgt) memcpy(copy + shown.size.S, shown.tgt, tgt);
+    *text = keep_text(v->a, &shown.text);
+    *ex =
+        (tt_ex){.set = set, .row = row, .S = shown.size.S, .T = shown.size.T, .src = copy, .tgt = copy + shown.size.S};
     return TT_OK;
 }
 

@@ -53,7 +53,9 @@ static tt_err open_data(run *r)
     TT_TRY(tt_sets_read(r->m, j, j->data.test, "data.test", quarantine, &r->test));
     const tt_sets *all[] = {r->train, r->validation, r->test};
     for (int i = 0; i < 3; i++) TT_TRY(tt_agree(r->m, tt_sets_check(all[i], r->tok)));
-    TT_TRY(tt_agree(r->m, tt_mix_new(r->train, (uint64_t)j->seed, &r->mix)));
+    TT_TRY(tt_agree(r->m, tt_sets_exemplars(r->validation, r->train)));
+    TT_TRY(tt_agree(r->m, tt_sets_exemplars(r->test, r->train)));
+    TT_TRY(tt_agree(r->m, tt_mix_new(j, r->train, &r->mix)));
     r->used = TT_ZNEW(r->job_arena, int64_t, r->train->n + 1);
     r->tally = TT_ZNEW(r->job_arena, tally, r->train->n + 1);
     return tt_batcher_new(r->m, j, r->train, r->mix, r->tok, tt_model_cfg(r->model)->pad_id, &r->batcher);

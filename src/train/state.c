@@ -6,17 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The names, rows and caps of the training sets: a cursor means nothing in another mixture. */
-static int64_t mixture_hash(const run *r)
-{
-    uint64_t h = (uint64_t)r->job->seed;
-    for (int i = 0; i < r->train->n; i++) {
-        const tt_setinfo *s = tt_set_info(r->train->set[i]);
-        h = tt_key(h, s->name, (uint64_t)s->rows, (uint64_t)s->cap, (uint64_t)llround(s->weight * 1e6));
-    }
-    return (int64_t)(h >> 1);
-}
-
 static int64_t optimizer_hash(const run *r)
 {
     return (int64_t)(tt_key((uint64_t)r->job->optim.name, "optimizer", (uint64_t)r->job->optim.adafactor.rule, 0, 0) >>
@@ -40,7 +29,7 @@ static int state_attrs(const run *r, tt_ckattr *a)
         {"seed", false, r->job->seed, 0},
         {"grains", false, r->job->train.grains, 0},
         {"batch_tokens", false, r->job->train.batch_tokens, 0},
-        {"mixture", false, mixture_hash(r), 0},
+        {"mixture", false, tt_mix_hash(r->mix), 0},
         {"optimizer", false, optimizer_hash(r), 0},
     };
     int n = (int)(sizeof rows / sizeof *rows);
@@ -147,12 +136,12 @@ tt_err state_save(run *r)
 
 static tt_err check_same_run(const run *r, const tt_ckpt *c, const char *path)
 {
-    if (attr(c, "mixture")->i != mixture_hash(r))
-        return tt_fail(
-            TT_EFILE,
-            "%s: it was written with other data sets, rows or caps, so its place in the mixture means nothing here; "
-            "start another run with run=DIR model.path=%s",
-            path, path);
+    if (attr(c, "mixture")->i != tt_mix_hash(r->mix))
+        return tt_fail(TT_EFILE,
+                       "%s: it was written with other data sets, rows, caps or shares, so its place in the mixture "
+                       "means nothing here; "
+                       "start another run with run=DIR model.path=%s",
+                       path, path);
     const char *same[] = {"seed", "grains", "batch_tokens"};
     int64_t now[] = {r->job->seed, r->job->train.grains, r->job->train.batch_tokens};
     for (int i = 0; i < 3; i++)

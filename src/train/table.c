@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One row per figure: how it comes from the sums. Loss is per target token, the others are means over examples, in percent. */
-typedef struct figure {
-    const char *name;
-    double (*get)(const tt_score *s); /* NaN if it was not measured */
-} figure;
-
 static double per(double sum, int64_t n, double unit) { return n > 0 ? unit * sum / (double)n : NAN; }
 static double get_loss(const tt_score *s) { return per(s->nll, s->tokens, 1); }
 static double get_exact(const tt_score *s) { return per((double)s->exact, s->generated, 100); }
@@ -21,20 +15,19 @@ static double get_rouge1(const tt_score *s) { return per(s->rouge1, s->generated
 static double get_rouge2(const tt_score *s) { return per(s->rouge2, s->generated, 100); }
 static double get_rougeL(const tt_score *s) { return per(s->rougeL, s->generated, 100); }
 
-static const figure figures[] = {
+const figure table_figures[] = {
     {"loss", get_loss},     {"exact", get_exact},   {"rouge1", get_rouge1},
     {"rouge2", get_rouge2}, {"rougeL", get_rougeL}, {0},
 };
 
-/* What the job asked for: exact and rouge are measured only then. */
-static bool wanted(const char *metrics, const figure *f)
+bool table_wanted(const char *metrics, const figure *f)
 {
     const char *m = metrics ? metrics : "loss";
     if (!strcmp(f->name, "loss")) return strstr(m, "loss");
     return strstr(m, f->name[0] == 'e' ? "exact_match" : "rouge");
 }
 
-static void add(tt_score *a, const tt_score *b)
+void table_add(tt_score *a, const tt_score *b)
 {
     a->examples += b->examples;
     a->tokens += b->tokens;
@@ -49,7 +42,7 @@ static void add(tt_score *a, const tt_score *b)
 tt_score table_total(const tt_sets *sets, const tt_score *score)
 {
     tt_score all = {0};
-    for (int i = 0; i < sets->n; i++) add(&all, &score[i]);
+    for (int i = 0; i < sets->n; i++) table_add(&all, &score[i]);
     return all;
 }
 
@@ -59,15 +52,15 @@ void table_line(const tt_job *job, const char *split, int64_t step, const tt_set
     tt_score all = table_total(sets, score);
     char text[512];
     size_t n = 0;
-    for (const figure *f = figures; f->name; f++)
-        if (wanted(job->eval.metrics, f) && n < sizeof text)
-            n += (size_t)snprintf(text + n, sizeof text - n, f == figures ? "  %s %.4f" : "  %s %.1f", f->name,
+    for (const figure *f = table_figures; f->name; f++)
+        if (table_wanted(job->eval.metrics, f) && n < sizeof text)
+            n += (size_t)snprintf(text + n, sizeof text - n, f == table_figures ? "  %s %.4f" : "  %s %.1f", f->name,
                                   f->get(&all));
     tt_log("%9lld %s:%.*s  (%lld examples of %d data sets, %.1f s)", (long long)step, split, (int)n, text,
            (long long)all.examples, sets->n, seconds);
 }
 
-/* ---- metrics.jsonl: written here, read back at the end for the figures before the first step ---------------------------- */
+/* ---- metrics.jsonl: written here, read back at the end for the table_figures before the first step ---------------------------- */
 
 static json_t *score_json(const tt_score *s)
 {
@@ -129,14 +122,21 @@ static tt_score *read_before(const char *path, const char *split, int n)
 
 /* ---- before and after -------------------------------------------------------------------------------------------------- */
 
-static void tsv_row(FILE *f, const tt_job *job, const char *name, const char *category, const tt_score *b,
-                    const tt_score *a)
+void table_tsv_header(FILE *f, const tt_job *job, const char *lead, bool before)
 {
-    fprintf(f, "%s\t%s\t%lld", name, category ? category : "", (long long)a->examples);
-    for (const figure *g = figures; g->name; g++) {
-        if (!wanted(job->eval.metrics, g)) continue;
-        if (b) fprintf(f, "\t%.6g", g->get(b));
-        fprintf(f, "\t%.6g", g->get(a));
+    fprintf(f, "%s\texamples", lead);
+    for (const figure *g = table_figures; g->name; g++)
+        if (table_wanted(job->eval.metrics, g)) fprintf(f, before ? "\t%s before\t%s after" : "\t%s", g->name, g->name);
+    fputc('\n', f);
+}
+
+void table_tsv_row(FILE *f, const tt_job *job, const char *lead, const tt_score *before, const tt_score *after)
+{
+    fprintf(f, "%s\t%lld", lead, (long long)after->examples);
+    for (const figure *g = table_figures; g->name; g++) {
+        if (!table_wanted(job->eval.metrics, g)) continue;
+        if (before) fprintf(f, "\t%.6g", g->get(before));
+        fprintf(f, "\t%.6g", g->get(after));
     }
     fputc('\n', f);
 }
@@ -145,16 +145,15 @@ static tt_err write_tsv(const tt_job *job, const char *path, const tt_sets *sets
 {
     FILE *f = fopen(path, "w");
     if (!f) return tt_fail(TT_ERUN, "%s: cannot be written: %s", path, strerror(errno));
-    fprintf(f, "task\tcategory\texamples");
-    for (const figure *g = figures; g->name; g++)
-        if (wanted(job->eval.metrics, g)) fprintf(f, b ? "\t%s before\t%s after" : "\t%s", g->name, g->name);
-    fputc('\n', f);
+    table_tsv_header(f, job, "task\tcategory", b != NULL);
     for (int i = 0; i < sets->n; i++) {
         const tt_setinfo *s = tt_set_info(sets->set[i]);
-        tsv_row(f, job, s->name, s->category, b ? &b[i] : NULL, &a[i]);
+        char lead[512];
+        snprintf(lead, sizeof lead, "%s\t%s", s->name, s->category);
+        table_tsv_row(f, job, lead, b ? &b[i] : NULL, &a[i]);
     }
     tt_score tb = b ? table_total(sets, b) : (tt_score){0}, ta = table_total(sets, a);
-    tsv_row(f, job, "all", "", b ? &tb : NULL, &ta);
+    table_tsv_row(f, job, "all\t", b ? &tb : NULL, &ta);
     if (fclose(f) != 0) return tt_fail(TT_ERUN, "%s: cannot be written: %s", path, strerror(errno));
     return TT_OK;
 }
@@ -177,8 +176,8 @@ static void print_summary(const tt_job *job, const tt_sets *sets, const tt_score
     tt_log("%-12s %28s %28s", "", "mean over examples", sets->n > 1 ? "mean over data sets" : "");
     tt_log("%-12s %14s %13s %14s %13s", "", b ? "before" : "", "after", b && sets->n > 1 ? "before" : "",
            sets->n > 1 ? "after" : "");
-    for (const figure *f = figures; f->name; f++) {
-        if (!wanted(job->eval.metrics, f)) continue;
+    for (const figure *f = table_figures; f->name; f++) {
+        if (!table_wanted(job->eval.metrics, f)) continue;
         char c[4][32] = {"", "", "", ""};
         if (b) snprintf(c[0], sizeof c[0], "%.3f", f->get(&tb));
         snprintf(c[1], sizeof c[1], "%.3f", f->get(&ta));
@@ -211,11 +210,11 @@ enum { SHOWN = 8 };
 /* The data sets that moved most, both ways, by the first figure that is generated, else by loss. */
 static void print_movers(const tt_job *job, const tt_sets *sets, const tt_score *b, const tt_score *a)
 {
-    const figure *f = &figures[0];
-    for (const figure *g = figures; g->name; g++)
-        if (wanted(job->eval.metrics, g) && g > f && f == &figures[0]) f = g;
+    const figure *f = &table_figures[0];
+    for (const figure *g = table_figures; g->name; g++)
+        if (table_wanted(job->eval.metrics, g) && g > f && f == &table_figures[0]) f = g;
     change *c = tt_malloc(sizeof *c * (size_t)(sets->n + 1));
-    double sign = f == &figures[0] ? -1 : 1;
+    double sign = f == &table_figures[0] ? -1 : 1;
     for (int i = 0; i < sets->n; i++) c[i] = (change){i, sign * f->get(&b[i]), sign * f->get(&a[i])};
     qsort(c, (size_t)sets->n, sizeof *c, by_gain);
     for (int i = 0; i < sets->n; i++) c[i].before *= sign, c[i].after *= sign;
@@ -231,18 +230,24 @@ static void print_movers(const tt_job *job, const tt_sets *sets, const tt_score 
 
 tt_err table_compare(const tt_job *job, const char *split, const tt_sets *sets, const tt_score *after)
 {
-    char *path = NULL, *metrics = NULL;
-    if (asprintf(&path, "%s/eval-%s.tsv", job->run, split) < 0 || asprintf(&metrics, "%s/metrics.jsonl", job->run) < 0)
+    char *path = NULL, *groups = NULL, *metrics = NULL;
+    if (asprintf(&path, "%s/eval-%s.tsv", job->run, split) < 0 ||
+        asprintf(&groups, "%s/eval-%s-categories.tsv", job->run, split) < 0 ||
+        asprintf(&metrics, "%s/metrics.jsonl", job->run) < 0)
         TT_BUG("out of memory");
     tt_score *b = read_before(metrics, split, sets->n);
     tt_err e = write_tsv(job, path, sets, b, after);
     if (e == TT_OK) {
         print_summary(job, sets, b, after);
+        e = table_categories(job, groups, sets, b, after);
+    }
+    if (e == TT_OK) {
         if (b && sets->n > 1) print_movers(job, sets, b, after);
         tt_log("every data set: %s", path);
     }
     free(b);
     free(path);
+    free(groups);
     free(metrics);
     return e;
 }

@@ -32,7 +32,8 @@ static data read_data(place *p, const char *train, const char *keys)
                    "        - {source: '{source} B', target: '{target}!'}\n    - {path: two.jsonl, weight: 2}\n",
                    train, keys),
         &d.job);
-    if (!d.sets || tt_mix_new(d.sets, 5, &d.mix)) {
+    d.job->seed = 5;
+    if (!d.sets || tt_mix_new(d.job, d.sets, &d.mix)) {
         printf("# %s\n", tt_fail_text());
         abort();
     }
@@ -185,7 +186,8 @@ static void spans(place *p, const tt_mesh *m, const tt_mesh *alone, const tt_tok
                      "train: {objective: span, batch_tokens: 700, grains: 3}\ndata:\n  max_source: 100\n  max_target: "
                      "50\n  train: [book.txt]\n",
                      &d.job);
-    if (!d.sets || tt_mix_new(d.sets, 5, &d.mix)) abort();
+    d.job->seed = 5;
+    if (!d.sets || tt_mix_new(d.job, d.sets, &d.mix)) abort();
     any_ranks(m, alone, &d, tok, "span corruption");
     tt_batcher *b;
     const tt_batch *x;

@@ -16,6 +16,12 @@ static tt_sets *three(place *p, const char *keys[3], tt_job **job)
     return sets_of(p, yaml, job);
 }
 
+static tt_err mix_of(tt_job *job, const tt_sets *s, int64_t seed, tt_mix **out)
+{
+    job->seed = seed;
+    return tt_mix_new(job, s, out);
+}
+
 static void count_epochs(const tt_sets *s, const tt_mix *x, const int64_t want[3])
 {
     int64_t E = tt_mix_epoch(x), wrong = 0, again = 0, early = 0;
@@ -68,14 +74,14 @@ int main(int argc, char **argv)
 
     const char *plain[3] = {"", "", ""};
     tt_sets *s = three(&p, plain, &job);
-    ok(s && tt_mix_new(s, 1, &x) == TT_OK, "a mixture by size");
+    ok(s && mix_of(job, s, 1, &x) == TT_OK, "a mixture by size");
     count_epochs(s, x, (int64_t[]){10, 300, 7});
     tt_mix_free(x);
     tt_sets_free(s);
 
     const char *capped[3] = {", weight: 2.5", ", cap: 20", ", weight: 0"};
     s = three(&p, capped, &job);
-    ok(s && tt_mix_new(s, 1, &x) == TT_OK && tt_mix_new(s, 1, &y) == TT_OK && tt_mix_new(s, 2, &z) == TT_OK,
+    ok(s && mix_of(job, s, 1, &x) == TT_OK && mix_of(job, s, 1, &y) == TT_OK && mix_of(job, s, 2, &z) == TT_OK,
        "a mixture with caps and weights");
     count_epochs(s, x, (int64_t[]){25, 20, 0});
     pure(x, y, z);
@@ -86,19 +92,19 @@ int main(int argc, char **argv)
 
     const char *tiny[3] = {", weight: 0.001", "", ""};
     s = three(&p, tiny, &job);
-    ok(s && tt_mix_new(s, 1, &x) == TT_OK, "a weight near 0");
+    ok(s && mix_of(job, s, 1, &x) == TT_OK, "a weight near 0");
     count_epochs(s, x, (int64_t[]){1, 300, 7});
     tt_mix_free(x);
     tt_sets_free(s);
 
     const char *none[3] = {", weight: 0", ", weight: 0", ", weight: 0"};
     s = three(&p, none, &job);
-    ok(s && tt_mix_new(s, 1, &x) == TT_EDATA, "refused: %s", tt_fail_text());
+    ok(s && mix_of(job, s, 1, &x) == TT_EDATA, "refused: %s", tt_fail_text());
     tt_fail_clear();
     tt_sets_free(s);
     const char *huge[3] = {", weight: 1e300", "", ""};
     s = three(&p, huge, &job);
-    ok(s && tt_mix_new(s, 1, &x) == TT_EDATA, "refused: %s", tt_fail_text());
+    ok(s && mix_of(job, s, 1, &x) == TT_EDATA, "refused: %s", tt_fail_text());
     tt_fail_clear();
     tt_sets_free(s);
     place_free(&p);

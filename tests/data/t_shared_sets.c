@@ -25,10 +25,10 @@ static const char *registry(const char *text, const char *name, int col, char *o
     return *p ? out : NULL;
 }
 
-static tt_sets *read_sets(place *p, const char *yaml)
+static tt_sets *read_sets(place *p, const char *yaml, tt_job **used)
 {
     tt_sets *s = NULL;
-    tt_job *job = job_of(p, shared_dir() ? tt_sprintf(p->a, "%s/datasets", shared_dir()) : NULL, yaml);
+    tt_job *job = *used = job_of(p, shared_dir() ? tt_sprintf(p->a, "%s/datasets", shared_dir()) : NULL, yaml);
     if (tt_sets_read(p->m, job, job->data.train, "data.train", NULL, &s)) printf("# %s\n", tt_fail_text());
     return s;
 }
@@ -38,7 +38,8 @@ static void check_superni(place *p)
     char *text, field[300];
     size_t size;
     if (tt_slurp(tt_sprintf(p->a, "%s/datasets/superni/registry.tsv", shared_dir()), &text, &size)) return;
-    tt_sets *s = read_sets(p, superni);
+    tt_job *job;
+    tt_sets *s = read_sets(p, superni, &job);
     if (!ok(s && s->n == 495, "495 training tasks of superni")) return;
     int64_t counts = 0, categories = 0, splits = 0;
     for (int i = 0; i < s->n; i++) {
@@ -53,7 +54,7 @@ static void check_superni(place *p)
        (long long)s->quarantined);
     ok(!categories && !splits, "categories are the registry's");
     tt_mix *x;
-    ok(tt_mix_new(s, 1, &x) == TT_OK && tt_mix_epoch(x) == s->rows, "one mixture");
+    ok(tt_mix_new(job, s, &x) == TT_OK && tt_mix_epoch(x) == s->rows, "one mixture");
     tt_mix_free(x);
     tt_sets_free(s);
     free(text);
@@ -68,7 +69,8 @@ static void check_rest(place *p)
                 {"alpaca_cleaned_1000", 919},      {"alpaca_gpt4_en_demo", 985},
                 {"code_alpaca_2k", 2015},          {"llms_from_scratch_1100", 965},
                 {"gpteacher_roleplay", 900},       {"dolly_partial_nocontext", 3000}};
-    tt_sets *s = read_sets(p, rest);
+    tt_job *job;
+    tt_sets *s = read_sets(p, rest, &job);
     if (!ok(s != NULL, "dialogues, instructions and books")) return;
     int64_t found = 0, books = 0, longest = 0;
     for (int i = 0; i < s->n; i++) {
