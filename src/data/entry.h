@@ -23,7 +23,8 @@ typedef struct tt_spec {
     const char **key;       /* [templates->ncol]: the columns' names in the file */
     const tt_yaml *at;      /* the entry, for messages */
     const tt_yaml *columns; /* names of a table without header line; NULL: it has one */
-    const tt_yaml *where;   /* superni: keys and values of the task header */
+    const tt_yaml *where;   /* superni, headed: keys and values of the header */
+    const char *each;       /* nested: the path of the list whose members are the rows */
     const tt_split *split;  /* NULL: every row */
     int64_t cap, limit;     /* 0: none */
     double weight;

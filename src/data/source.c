@@ -53,6 +53,8 @@ static const tt_format formats[] = {
      {{"{instruction}\n\n{input}", "{output}", "input", NULL}, {"{instruction}", "{output}", NULL, "input"}}},
     {"flan", {0}, flan_columns, false, tt_parse_json, {{"{inputs}", "{targets}", 0, 0}}},
     {"prompt_completion", {0}, prompt_columns, false, tt_parse_json, {{"{prompt}", "{completion}", 0, 0}}},
+    {"headed", {0}, NULL, false, tt_parse_headed, SOURCE_TARGET},
+    {"nested", {0}, NULL, false, tt_parse_nested, SOURCE_TARGET},
     {"text", {".txt", ".text"}, text_columns, false, tt_parse_text, {{"{text}", "", 0, 0}}},
 };
 enum { NFORMAT = sizeof formats / sizeof *formats };
@@ -82,7 +84,8 @@ const tt_format *tt_format_of(const char *path)
 
 const char *tt_format_names(void)
 {
-    return "jsonl, json, tsv, csv, superni, dialogsum, samsum, alpaca, flan, prompt_completion, text";
+    return "jsonl, json, tsv, csv, superni, dialogsum, samsum, alpaca, flan, prompt_completion, "
+           "headed, nested, text";
 }
 
 /* ---- rows -----------------------------------------------------------------------------------------------------------*/

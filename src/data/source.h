@@ -50,6 +50,8 @@ tt_err tt_row_bad(tt_reader *r, int64_t line, const char *fmt, ...) TT_PRINTF(3,
 tt_err tt_parse_jsonl(tt_reader *r, char *text, size_t size);
 tt_err tt_parse_json(tt_reader *r, char *text, size_t size); /* one array of objects, or JSONL */
 tt_err tt_parse_superni(tt_reader *r, char *text, size_t size);
+tt_err tt_parse_headed(tt_reader *r, char *text, size_t size);
+tt_err tt_parse_nested(tt_reader *r, char *text, size_t size);
 tt_err tt_parse_tsv(tt_reader *r, char *text, size_t size);
 tt_err tt_parse_csv(tt_reader *r, char *text, size_t size);
 tt_err tt_parse_text(tt_reader *r, char *text, size_t size);
