@@ -77,7 +77,8 @@ tt_yaml *tt_item_map(tt_arena *a, const tt_item *it)
 static const char *own_text(const tt_item *it, const char *key)
 {
     const tt_itemkey *k = tt_item_find(it, key);
-    return k && k->value->kind == TT_SCALAR && *k->value->text ? k->value->text : NULL;
+    const char *s = k && k->value->kind == TT_SCALAR ? k->value->text : "";
+    return *s && (k->value->quoted || strcmp(s, "~")) ? s : NULL; /* key: ~ takes it away */
 }
 
 static const char *column_text(const tt_item *it, const char *name)

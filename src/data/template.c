@@ -111,10 +111,16 @@ static tt_err one(reader *r, const tt_yaml *y, const tt_pattern_text *text, tt_t
     return condition(r, y, text->unless, &t->unless);
 }
 
+typedef struct template_text {
+    tt_pattern_text text;
+    const char *kind;
+} template_text;
+
 static const tt_keyrow template_keys[] = {
     {"source", TT_KTEXT, offsetof(tt_pattern_text, source), NULL, NULL, "text with {column} places"},
     {"target", TT_KTEXT, offsetof(tt_pattern_text, target), NULL, NULL, "text with {column} places"},
     {"when", TT_KTEXT, offsetof(tt_pattern_text, when), NULL, NULL, "only rows where this column is not blank"},
+    {"kind", TT_KTEXT, offsetof(template_text, kind), NULL, NULL, "direct, cot or inverted"},
     {"unless", TT_KTEXT, offsetof(tt_pattern_text, unless), NULL, NULL, "only rows where this column is blank"},
     {0},
 };
@@ -127,8 +133,9 @@ static tt_err read_list(reader *r, const tt_yaml *list, const tt_pattern_text *d
     r->out->t = TT_NEW(r->a, tt_template, list->n);
     for (int i = 0; i < list->n; i++) {
         const tt_yaml *y = list->child[i];
-        tt_pattern_text text = {0};
-        TT_TRY(tt_keys_bind(r->a, y, template_keys, &text, "templates."));
+        template_text own = {0};
+        TT_TRY(tt_keys_bind(r->a, y, template_keys, &own, "templates."));
+        tt_pattern_text text = own.text;
         if (!text.source) return tt_fail(TT_EJOB, "%s:%d: the template has no source", y->file, y->line);
         if (!text.target) text.target = defaults[0].target;
         TT_TRY(one(r, y, &text, &r->out->t[r->out->n++]));
