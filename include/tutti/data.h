@@ -82,7 +82,35 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  *         format: superni
  *         where: {split: train}    # superni: only files whose header has these values (a list: any of them)
  *         only: names.txt          # of a glob: only files whose stem is the first word of a line
- *       - list: synth/train.yaml   # entries of another file: a list, or under train: (data.train:); their paths start from its folder
+ *         collection: dialogsum    # what the registry says of it: also dataset (its source), language, licence, mixture (the part of
+ *                                  # the mixture it belongs to), rows (how many it should have)
+ *         held_out: true           # to test with: left out of data.train, and counted
+ *         missing: skip            # no such file: on without it (fail: an error); default: data.missing
+ *       - name: anli
+ *         path: anli/{name}.jsonl  # {key} is filled in: {name} {collection} {dataset} {category} {mixture}, or a column of a table
+ *         tasks: [{name: anli_r1, rows: 16946}, {name: anli_r2}]   # a data set each, with the keys of the entry; dataset: its name
+ *       - name: rte                # with a name, a glob must match one file. Of several paths the first that is there counts,
+ *         path: ["rte/train.jsonl*", {path: superglue/rte.tsv, format: tsv}]   # with its own keys
+ *       - list: synth/train.yaml   # a file of data sets (or registry: ...), below; looked for from data.root, then from where tutti runs
+ *         select: {category: [qa, "sum*"]}   # takes what matches: keys or columns of a table; values, globs, lists of them
+ *         cap: 1000                # other keys hold for each of its data sets, whatever the file says
+ *
+ * A file of data sets is a list of entries; or a map with a list under train: (data.train:), by the part of the job; or a TSV table,
+ * whose columns are the keys name path format category collection dataset language licence mixture held_out rows cap weight limit missing
+ * (others are for select); or a registry:
+ *   include: [other.yaml]           # its data sets come first, and rules below see them
+ *   defaults: {format: jsonl, path: "{collection}/{name}.jsonl*"}
+ *   table: registry.tsv             # a header line, then a data set a line
+ *   columns: {name: task, path: file, rows: n}   # key: its column; without this, columns that are called like keys
+ *   rules:                          # in order; keys of entries or columns of the table
+ *     - {when: {schema: glue, dataset: [CoLA, SST*]}, set: {templates: [...]}}
+ *     - {when: {role: eval}, skip: true}
+ *   categories: [qa, summarization] # nothing else is allowed; so too collections
+ *   datasets: [...]                 # entries, after those of the table
+ * Who says a key wins in this order: keys beside list: in the file that names this one; the entry; rules, the last first; the table;
+ * defaults. What an included file says of its data sets, entries too, counts like a table, and defaults are for its own data sets alone.
+ * A key set to ~ is taken away. Paths in a file (paths of data sets, include, table) start from its folder, and from data.root for what is not
+ * there; those in a table from the table's folder.
  *
  * format             columns                                    default template
  * jsonl json tsv csv the file's                                 {source} -> {target}
@@ -91,7 +119,11 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  * alpaca             instruction input output                   {instruction} (and {input}, if any) -> {output}
  * flan               inputs targets                             {inputs} -> {targets}
  * prompt_completion  prompt completion                          {prompt} -> {completion}
+ * headed             of a row, else of the first line's object  {source} -> {target}
+ * nested             of a member, else of its record            {source} -> {target}
  * text               text: paragraphs of at most 1500 bytes     {text} -> nothing: train.objective span only
+ * headed is JSON lines whose first line holds what all rows share; where picks rows there. nested is JSON lines of records, whose rows are
+ * the members of the list that each names: passage.questions, or passage.questions.answers for a list in each member.
  * Files may be gzipped, JSONL may be one JSON array (but for jsonl), CSV is RFC 4180, TSV has no quotes, lines end at \n alone.
  *
  * A cell may have several values (a JSON list); {column} uses the first, those of the target are references for evaluation. Numbers and
