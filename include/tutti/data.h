@@ -82,7 +82,7 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  *         format: superni
  *         where: {split: train}    # superni: only files whose header has these values (a list: any of them)
  *         only: names.txt          # of a glob: only files whose stem is the first word of a line
- *         collection: dialogsum    # what the registry says of it: also dataset (its source), language, licence, mixture (the part of
+ *         collection: superni      # what the registry says of it: also dataset (its source), language, licence, mixture (the part of
  *                                  # the mixture it belongs to), rows (how many it should have)
  *         held_out: true           # to test with: left out of data.train, and counted
  *         missing: skip            # no such file: on without it (fail: an error); default: data.missing
@@ -109,7 +109,7 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  *   datasets: [...]                 # entries, after those of the table
  * Who says a key wins in this order: keys beside list: in the file that names this one; the entry; rules, the last first; the table;
  * defaults. What an included file says of its data sets, entries too, counts like a table, and defaults are for its own data sets alone.
- * A key set to ~ is taken away. Paths in a file (paths of data sets, include, table) start from its folder, and from data.root for what is not
+ * A key set to ~ is taken away. Paths in a file (of data sets, include, table) start from its folder, and from data.root for what is not
  * there; those in a table from the table's folder.
  *
  * format             columns                                    default template
