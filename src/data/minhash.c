@@ -3,19 +3,21 @@
  * Two rows are nearly equal if they ask alike (tt_member.frame) and column by column, source and target, their texts are equal or, from
  * 5 words on, their sets of 5-grams (Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better") have a Jaccard
  * similarity of at least 0.8: in a text of 100 words about two words in different places may differ. Column by column, because a question
- * is a small part of the passage that it asks about, and what is asked must not drown in it. Symbols count as words: "3 + 4" is not "3 - 4".
+ * is a small part of the passage that it asks about, and what is asked must not drown in it; for the same reason no more than about 8
+ * words in a row may differ, which matters in long texts alone. Across sets a text must also begin and end with the same two words, and
+ * wording counts: where prompts are part of the text, as in P3, a passage under the prompt of another set is another question. Symbols count as words: "3 + 4" is not "3 - 4".
  * 5-grams that are a set's wording (tt_is_wording, in a sample of its rows) are left out, so that a prompt makes no two rows alike.
  *
  * Candidates agree in one of 16 bands of 4 of 64 minima over the source's 5-grams. The texts are at hand on every rank, so candidates
- * are compared exactly: none is taken by chance. A pair of similarity J is found with probability 1 - (1 - J^4)^16: 0.9998 at 0.8,
- * more above. (Few 5-grams leave bins of one permutation empty; these borrow from others, after Shrivastava 2017, and the estimate holds
+ * are compared exactly: none is taken by chance. A pair of similarity J becomes a candidate with probability 1 - (1 - J^4)^16: 0.9998 at
+ * 0.8, more above. (Few 5-grams leave bins of one permutation empty; these borrow from others, after Shrivastava 2017, and the estimate holds
  * on average.) In a bucket rows are compared with at most 8 that are unlike each other, so that a crowd costs no square. */
 #include "clean.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRAM = 5, BINS = 64, BANDS = 16, ROWS = BINS / BANDS, LEADERS = 8, SAMPLE = 1000 };
+enum { GRAM = 5, BINS = 64, BANDS = 16, ROWS = BINS / BANDS, LEADERS = 8, SAMPLE = 1000, MOST_APART = 12, ENDS = 2 };
 
 /* ---- wording ----------------------------------------------------------------------------------------------------------*/
 
@@ -105,7 +107,7 @@ static void add_grams(gist *g, const tt_words *w, const tt_hashes *wording, tt_h
 typedef struct near {
     tt_search *s;
     const tt_hashes *wording; /* [ntrain] */
-    tt_hashes one;
+    tt_hashes one, two;
     gist slot[LEADERS + 1];
     uint64_t *seen; /* pairs that were compared, lowest bit: alike. A cache: what it forgets is compared again */
     tt_keyeds pair;
@@ -142,23 +144,62 @@ static bool overlap(const uint64_t *x, int64_t nx, const uint64_t *y, int64_t ny
     return 10 * both >= 8 * (nx + ny - both);
 }
 
-static bool texts_alike(const gist *x, const gist *y, const tt_words *wx, const tt_words *wy, int i)
+/* The most 5-grams in a row of text i of w that are neither in y[n] nor wording: r other words in a row make r + 4. */
+static int64_t longest_gap(const tt_words *w, int i, const tt_hashes *wording, uint64_t *y, int64_t n, tt_hashes *one)
+{
+    tt_hashes other = {y, n, n};
+    int64_t most = 0, here = 0;
+    one->n = 0;
+    text_grams(w, i, one);
+    for (int64_t k = 0; k < one->n; k++) {
+        bool same = tt_hashes_has(&other, one->x[k]) || tt_hashes_has(wording, one->x[k]);
+        here = same ? 0 : here + 1;
+        if (here > most) most = here;
+    }
+    return most;
+}
+
+/* Text i begins and ends with the same words in both, which have some 5-grams in it. */
+static bool same_ends(const tt_words *x, const tt_words *y, int i)
+{
+    const uint64_t *bx = x->word.x + (i ? x->end[i - 1] : 0), *by = y->word.x + (i ? y->end[i - 1] : 0);
+    const uint64_t *ex = x->word.x + x->end[i], *ey = y->word.x + y->end[i];
+    return !memcmp(bx, by, sizeof *bx * ENDS) && !memcmp(ex - ENDS, ey - ENDS, sizeof *ex * ENDS);
+}
+
+/* The similarity with all 5-grams, those that are wording too. */
+static bool overlap_whole(near *k, const tt_words *x, const tt_words *y, int i)
+{
+    k->one.n = k->two.n = 0;
+    text_grams(x, i, &k->one);
+    text_grams(y, i, &k->two);
+    tt_hashes_sort(&k->one);
+    tt_hashes_sort(&k->two);
+    return overlap(k->one.x, k->one.n, k->two.x, k->two.n);
+}
+
+static bool texts_alike(near *k, const gist *x, const gist *y, const tt_words *wx, const tt_words *wy, int i)
 {
     if (wx->text[i] == wy->text[i]) return true;
     if (text_words(wx, i) < GRAM || text_words(wy, i) < GRAM) return false;
+    if (x->set != y->set && !(same_ends(wx, wy, i) && overlap_whole(k, wx, wy, i))) return false;
     int t = i + (wx == &x->tgt ? x->src.ntext : 0); /* as many in y */
     int64_t fx = t ? x->end[t - 1] : 0, fy = t ? y->end[t - 1] : 0;
-    return overlap(x->gram.x + fx, x->end[t] - fx, y->gram.x + fy, y->end[t] - fy);
+    uint64_t *gx = x->gram.x + fx, *gy = y->gram.x + fy;
+    int64_t nx = x->end[t] - fx, ny = y->end[t] - fy;
+    return overlap(gx, nx, gy, ny) && longest_gap(wx, i, &k->wording[x->set], gy, ny, &k->one) <= MOST_APART &&
+           longest_gap(wy, i, &k->wording[y->set], gx, nx, &k->one) <= MOST_APART;
 }
 
-static bool gists_alike(const tt_corpus *c, const gist *x, const gist *y)
+static bool gists_alike(near *k, const gist *x, const gist *y)
 {
+    const tt_corpus *c = k->s->c;
     if (c->set[x->set].frame != c->set[y->set].frame) return false;
     if (x->src.ntext != y->src.ntext || x->tgt.ntext != y->tgt.ntext) return false;
     for (int i = 0; i < x->src.ntext; i++)
-        if (!texts_alike(x, y, &x->src, &y->src, i)) return false;
+        if (!texts_alike(k, x, y, &x->src, &y->src, i)) return false;
     for (int i = 0; i < x->tgt.ntext; i++)
-        if (!texts_alike(x, y, &x->tgt, &y->tgt, i)) return false;
+        if (!texts_alike(k, x, y, &x->tgt, &y->tgt, i)) return false;
     return true;
 }
 
@@ -255,7 +296,7 @@ static bool compare(near *k, const gist *x, gist *y, int64_t row)
     uint64_t h = tt_mix64(tt_mix64((uint64_t)x->row) ^ (uint64_t)row) & ~(uint64_t)1, *seen = &k->seen[h >> 44];
     if ((*seen & ~(uint64_t)1) == h) return *seen & 1;
     if (y->row != row) gist_load(k, y, row);
-    bool alike = gists_alike(k->s->c, x, y);
+    bool alike = gists_alike(k, x, y);
     *seen = h | alike;
     if (alike) tt_keyeds_add(&k->pair, (uint64_t)x->row, row);
     return alike;
@@ -347,6 +388,7 @@ void tt_find_near(tt_search *s)
     for (int i = 0; i <= LEADERS; i++) gist_fini(&k->slot[i]);
     for (int i = 0; i < s->c->ntrain; i++) tt_hashes_fini(&wording[i]);
     tt_hashes_fini(&k->one);
+    tt_hashes_fini(&k->two);
     tt_keyeds_fini(&k->pair);
     free(wording);
     free(k->seen);
