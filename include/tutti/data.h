@@ -271,6 +271,79 @@ int64_t tt_set_line(const tt_set *s, int64_t row); /* where the row starts in it
 uint64_t tt_set_key(const tt_set *s, int64_t row); /* hash of its content: equal for equal questions */
 void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out);
 
+/* ---- hygiene ------------------------------------------------------------------------------------------------------------
+ * Duplicates inside and across training sets, and evaluation rows that training rows know. Compared are a row's own words: the columns that
+ * its templates use, without those that all rows of the data set share (superni's definition) and without the templates' words. Case,
+ * blanks and the marks of prose do not count, symbols do.
+ *
+ * Among training rows that ask alike (the same templates and the same shared columns):
+ *   exact duplicate  equal source and target: the first stays (order of the job, then of the file)
+ *   near duplicate   column by column equal, or of 5 words and more and a Jaccard similarity of 5-grams of at least 0.8; pairs are
+ *                    joined to families, whose first row stays. Found with probability 0.9998 at 0.8 (src/data/minhash.c)
+ *   conflict         equal source, another target than the first such row has: reported, never dropped
+ * Of evaluation rows (validation, test) against each training set:
+ *   exact            equal source, of 13 words or more, or asked in the same words, or with an equal target
+ *   13-gram          13 words in a row of the source are in the training row's source (Brown et al. 2020). What stands in more than 10
+ *                    rows and in more than 1 % of the rows of either set is wording, no evidence
+ *   exemplar leak    an exact one in a set that gives an evaluation set its exemplars
+ * What is dropped is always the training row.
+ *   listed twice     two sets of the job of which at least 90 % of the smaller one's rows (own words and shared columns) coincide */
+typedef enum tt_finding_kind {
+    TT_DUP_EXACT,
+    TT_DUP_NEAR,
+    TT_CONFLICT,
+    TT_CONTAM_EXACT,
+    TT_CONTAM_NGRAM,
+    TT_LEAK,
+    TT_LISTED_TWICE,
+    TT_FINDING_KINDS
+} tt_finding_kind;
+const char *tt_finding_name(int kind); /* "exact-duplicate", ... */
+
+typedef struct tt_finding {
+    tt_finding_kind kind;
+    int a, b; /* tt_clean.set: a has the row that stays, or the evaluation row; b the training row that repeats it */
+    int64_t count;          /* rows of b; of contamination rows of a; of listed-twice rows that coincide */
+    int64_t line_a, line_b; /* the first example: where both rows start in their files */
+} tt_finding;
+
+typedef struct tt_clean_set {
+    const char *list, *name, *path; /* list: "train", "validation", "test" */
+    int64_t rows;                   /* before anything was dropped */
+    int64_t exact_inside, exact_across, near,
+        conflicts; /* rows of a training set; inside: the row that stays is of the same set */
+    int64_t
+        contaminated; /* rows of a training set that evaluation rows know; rows of an evaluation set that training rows know */
+    int64_t dropped; /* because the job says so */
+} tt_clean_set;
+
+typedef struct tt_clean {
+    bool duplicates, contamination; /* what was looked for */
+    int nset;
+    const tt_clean_set *set; /* train, validation, test, each in the job's order */
+    int nfinding;
+    const tt_finding *finding;      /* by count, falling */
+    tt_clean_set train, evaluation; /* totals of both kinds of sets; list, name, path NULL */
+} tt_clean;
+
+/* Collective. Looks for duplicates unless job->data.deduplicate is off, for contamination unless job->data.decontaminate is off, for both
+ * if all is set; drops what the job says from the training sets, on all ranks alike. Call it after the sets are read and before anything
+ * depends on their rows. validation, test: NULL or empty is fine. *out (tt_clean_free) is a function of the sets alone, not of the ranks.
+ * Memory of a rank besides the sets: about 110 bytes for each of its training rows; 20 (52 for a while) for each 13-gram of all
+ * evaluation rows; 16 for each row found. Time: a few microseconds a row. */
+tt_err tt_clean_run(const tt_mesh *m, const tt_job *job, tt_sets *train, tt_sets *validation, tt_sets *test, bool all,
+                    tt_clean **out);
+void tt_clean_free(tt_clean *c);
+/* Local. A new reference to an object of sets, findings and totals (jansson's json_t). */
+struct json_t *tt_clean_json(const tt_clean *c);
+/* Collective: rank 0 writes, beside its place and then renamed. The file holds the report, the rows found, and the hash of all texts, names,
+ * paths and templates that it stands for. TT_ERUN. */
+tt_err tt_clean_save(const tt_mesh *m, const tt_clean *c, const char *path);
+/* Collective. As tt_clean_run without a search: *out and the rows to drop come from the file. *out is NULL when there is no file, or when it
+ * was made for other data, other templates or a lesser search: then search, and save. TT_EFILE: the file is damaged. */
+tt_err tt_clean_load(const tt_mesh *m, const char *path, const tt_job *job, tt_sets *train, tt_sets *validation,
+                     tt_sets *test, bool all, tt_clean **out);
+
 /* From a draw to token ids: the prompt, or with objective span a corrupted window of it. Local. */
 typedef struct tt_sizes {
     int32_t S, T;
@@ -394,6 +467,12 @@ void tt_grain_make(tt_arena *a, int B, const tt_ex *ex, int pad_id, tt_grain *ou
  * sentinels. */
 void tt_span_corrupt(const tt_tok *t, const int32_t *ids, int n, double rate, double mean, tt_rkey key, tt_ids *src,
                      tt_ids *tgt);
+
+/* Collective. The search of tt_clean_run, or what it found before for the same data: with data.store the result is kept there (a store that
+ * cannot be written is no failure). The last step of reading data, before the mixture: drops rows where the job says so. *out NULL:
+ * nothing was to be looked for. */
+tt_err tt_clean_open(const tt_mesh *m, const tt_job *job, tt_sets *train, tt_sets *validation, tt_sets *test, bool all,
+                     tt_clean **out);
 
 /* ---- lengths --------------------------------------------------------------------------------------------------------
  * What the examples of a data set come to in tokens, as the model sees them in their first draw: template and exemplars chosen, cut to
