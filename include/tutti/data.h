@@ -266,7 +266,10 @@ typedef struct tt_text {
     char *source, *target;
     int nref;
     char **ref;
-} tt_text;                                         /* lives in the arena */
+} tt_text; /* lives in the arena */
+/* A usable row of the file, in [0, file_rows): is it drawn from (in the split, within the limit, not dropped), where does it start? */
+bool tt_set_takes(const tt_set *s, int64_t file_row);
+int64_t tt_set_file_line(const tt_set *s, int64_t file_row);
 int64_t tt_set_line(const tt_set *s, int64_t row); /* where the row starts in its file */
 uint64_t tt_set_key(const tt_set *s, int64_t row); /* hash of its content: equal for equal questions */
 void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out);

@@ -71,11 +71,26 @@ static tt_err open_tokenizer(audit *u)
     return tt_tok_open(dir, &u->tok);
 }
 
-/* One more row of this set that was quarantined for this reason. The first line stays. */
-static void count_reason(json_t *reasons, const char *set, const char *why, json_int_t line)
+/* Data sets of two lists may have one name, so the file counts too. */
+static void reason_key(char *key, size_t size, const char *set, const char *file)
 {
-    json_t *own = json_object_get(reasons, set);
-    if (!own) json_object_set_new(reasons, set, own = json_object());
+    snprintf(key, size, "%s\t%s", set, file);
+}
+
+json_t *audit_reasons(const audit *u, const tt_setinfo *s)
+{
+    char key[8192];
+    reason_key(key, sizeof key, s->name, s->path);
+    return json_object_get(u->reasons, key);
+}
+
+/* One more row of this set that was quarantined for this reason. The first line stays. */
+static void count_reason(json_t *reasons, const char *set, const char *file, const char *why, json_int_t line)
+{
+    char key[8192];
+    reason_key(key, sizeof key, set, file);
+    json_t *own = json_object_get(reasons, key);
+    if (!own) json_object_set_new(reasons, key, own = json_object());
     json_t *one = json_object_get(own, why);
     if (!one) json_object_set_new(own, why, one = json_pack("{s:i, s:I}", "rows", 0, "line", line));
     json_object_set_new(one, "rows", json_integer(json_integer_value(json_object_get(one, "rows")) + 1));
@@ -92,7 +107,9 @@ static void count_reasons(audit *u, const char *path)
         json_t *o = json_loads(line, 0, NULL);
         const char *set = json_string_value(json_object_get(o, "dataset"));
         const char *why = json_string_value(json_object_get(o, "reason"));
-        if (set && why) count_reason(u->reasons, set, why, json_integer_value(json_object_get(o, "line")));
+        const char *file = json_string_value(json_object_get(o, "file"));
+        if (set && file && why)
+            count_reason(u->reasons, set, file, why, json_integer_value(json_object_get(o, "line")));
         json_decref(o);
     }
     free(line);
@@ -157,7 +174,8 @@ static tt_err work(audit *u, const options *o, const char *run)
     const char *dir = o->out ? o->out : u->job->run;
     TT_TRY(tt_agree(u->m, u->m->rank == 0 ? tt_mkdirs(dir) : TT_OK));
     TT_TRY(tt_agree(u->m, open_tokenizer(u)));
-    TT_TRY(read_sets(u, tt_sprintf(u->a, "%s/audit-quarantine.jsonl", dir)));
+    u->quarantine = tt_sprintf(u->a, "%s/audit-quarantine.jsonl", dir);
+    TT_TRY(read_sets(u, u->quarantine));
     TT_TRY(measure(u, o->rows));
     tt_err e = run ? audit_run_read(u, &r) : TT_OK;
     size_t found = 0;

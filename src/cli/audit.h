@@ -24,9 +24,13 @@ typedef struct audit {
     tt_clean *clean; /* duplicates, contamination */
     tt_mix *mix;
     tt_lengths *train_len, *validation_len, *test_len;
-    json_t *reasons;      /* set -> reason -> {"rows", "line" of the first}: why rows were quarantined */
-    const audit_run *run; /* NULL: before a run */
+    const char *quarantine; /* file of the rows that cannot be used */
+    json_t *reasons;        /* "set TAB file" -> reason -> {"rows", "line" of the first} */
+    const audit_run *run;   /* NULL: before a run */
 } audit;
+
+/* Why rows of the set were quarantined: reason -> {"rows", "line"}; NULL: none was. Borrowed. */
+json_t *audit_reasons(const audit *u, const tt_setinfo *s);
 
 /* audit_run.c. Collective. The run folder's newest checkpoint, and its draws walked once more. */
 tt_err audit_run_read(audit *u, audit_run *r);

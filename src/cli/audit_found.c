@@ -74,7 +74,7 @@ static void find_bad_rows(const audit *u, const tt_sets *sets, json_t *list)
         const tt_setinfo *s = tt_set_info(sets->set[i]);
         const char *why;
         json_t *each;
-        json_object_foreach(json_object_get(u->reasons, s->name), why, each)
+        json_object_foreach(audit_reasons(u, s), why, each)
         {
             char where[4200];
             snprintf(where, sizeof where, "%s:%lld", s->path,

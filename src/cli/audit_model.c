@@ -54,7 +54,7 @@ static json_t *info_json(const audit *u, const tt_setinfo *s, const tt_lengths *
     json_object_set_new(o, "taken", json_integer(s->rows));
     json_object_set_new(o, "quarantined", json_integer(s->quarantined));
     json_object_set_new(o, "declared", json_integer(s->declared));
-    json_t *why = json_object_get(u->reasons, s->name);
+    json_t *why = audit_reasons(u, s);
     json_object_set(o, "reasons", why ? why : json_null());
     json_object_set_new(o, "templates", json_integer(s->ntemplate));
     json_object_set_new(o, "tokens", lengths_json(l));
@@ -190,6 +190,7 @@ static void put_run(const audit *u, json_t *doc, json_t *sets)
         json_object_set(o, "used", json_object_get(each, "used"));
         json_object_set(o, "times", json_object_get(each, "times"));
         json_object_set(o, "never", json_object_get(each, "never"));
+        json_object_set(o, "left_out", json_object_get(each, "left_out"));
     }
     json_object_del(run, "sets");
     json_object_set_new(doc, "run", run);

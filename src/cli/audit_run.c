@@ -175,6 +175,14 @@ static const char *why_never(const audit *u, const audit_run *r, int set)
     return "the run ended before their turn";
 }
 
+/* Why usable rows of the file are none of the set's. */
+static const char *why_out(const audit *u, int set)
+{
+    bool dropped = u->clean && u->clean->set[set].dropped > 0;
+    return dropped ? "left out: in another part of the split, beyond the limit, a duplicate, or known to the evaluation"
+                   : "in another part of the split, or beyond the limit";
+}
+
 static json_t *set_json(const audit *u, const audit_run *r, int i)
 {
     const tt_setinfo *info = tt_set_info(u->train->set[i]);
@@ -186,6 +194,10 @@ static json_t *set_json(const audit *u, const audit_run *r, int i)
     json_t *o = json_pack("{s:s, s:I, s:f, s:b, s:o}", "name", info->name, "used", (json_int_t)r->used[i], "planned",
                           tt_mix_share(u->mix, i) * (double)r->draw, "counts_agree", sum == r->used[i], "times",
                           times_json(r, i, info->rows));
+    if (info->file_rows > info->rows)
+        json_object_set_new(
+            o, "left_out",
+            json_pack("{s:I, s:s}", "rows", (json_int_t)(info->file_rows - info->rows), "why", why_out(u, i)));
     if (never)
         json_object_set_new(o, "never", json_pack("{s:I, s:s}", "rows", (json_int_t)never, "why", why_never(u, r, i)));
     return o;
@@ -213,11 +225,38 @@ static void write_set(gzFile f, const audit *u, const audit_run *r, int i)
 {
     const tt_set *s = u->train->set[i];
     const tt_setinfo *info = tt_set_info(s);
-    for (int64_t k = 0; k < info->rows; k++) {
-        uint32_t n = r->times[i][k];
-        gzprintf(f, "%s\t%s\t%lld\t%u\t%s\n", info->name, info->path, (long long)tt_set_line(s, k), n,
-                 n ? "" : why_never(u, r, i));
+    for (int64_t row = 0, k = 0; row < info->file_rows; row++) {
+        bool in = tt_set_takes(s, row);
+        uint32_t n = in ? r->times[i][k++] : 0;
+        gzprintf(f, "%s\t%s\t%lld\t%u\t%s\n", info->name, info->path, (long long)tt_set_file_line(s, row), n,
+                 n    ? ""
+                 : in ? why_never(u, r, i)
+                      : why_out(u, i));
     }
+}
+
+/* Rows of the training sets that could not be used. */
+static void write_bad(gzFile f, const audit *u)
+{
+    FILE *in = fopen(u->quarantine, "r");
+    char *line = NULL;
+    size_t cap = 0;
+    while (in && getline(&line, &cap, in) > 0) {
+        json_t *o = json_loads(line, 0, NULL);
+        const char *name = json_string_value(json_object_get(o, "dataset"));
+        const char *file = json_string_value(json_object_get(o, "file"));
+        const char *why = json_string_value(json_object_get(o, "reason"));
+        bool train = false;
+        for (int i = 0; i < u->train->n && name && file && why && !train; i++)
+            train = !strcmp(tt_set_info(u->train->set[i])->name, name) &&
+                    !strcmp(tt_set_info(u->train->set[i])->path, file);
+        if (train)
+            gzprintf(f, "%s\t%s\t%lld\t0\tquarantined: %s\n", name, file,
+                     (long long)json_integer_value(json_object_get(o, "line")), why);
+        json_decref(o);
+    }
+    free(line);
+    if (in) fclose(in);
 }
 
 tt_err audit_run_examples(const audit *u, const audit_run *r, const char *path)
@@ -226,6 +265,7 @@ tt_err audit_run_examples(const audit *u, const audit_run *r, const char *path)
     if (!f) return tt_fail(TT_ERUN, "%s: cannot be written: %s", path, strerror(errno));
     gzprintf(f, "dataset\tfile\tline\tused\twhy never\n");
     for (int i = 0; i < u->train->n; i++) write_set(f, u, r, i);
+    write_bad(f, u);
     int err;
     gzerror(f, &err);
     if (gzclose(f) != Z_OK || err != Z_OK)

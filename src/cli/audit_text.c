@@ -158,10 +158,12 @@ static void print_never(const json_t *doc)
     const char *key;
     json_array_foreach(json_object_get(doc, "train"), i, s)
     {
-        const json_t *never = json_object_get(s, "never");
-        if (!never) continue;
-        double sum = num(why, text(never, "why")) + num(never, "rows");
-        json_object_set_new(why, text(never, "why"), json_real(sum));
+        const json_t *both[] = {json_object_get(s, "never"), json_object_get(s, "left_out")};
+        for (int k = 0; k < 2; k++) {
+            if (!both[k]) continue;
+            double sum = num(why, text(both[k], "why")) + num(both[k], "rows");
+            json_object_set_new(why, text(both[k], "why"), json_real(sum));
+        }
     }
     double bad = num2(doc, "total", "quarantined");
     json_object_foreach(why, key, each) printf("never drawn    %s: %s\n", BRIEF(json_number_value(each)), key);

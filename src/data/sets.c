@@ -341,6 +341,14 @@ tt_rowref tt_set_row(const tt_set *s, int64_t row, tt_cell *cell)
     return tt_set_file_ref(s, tt_set_file_row(s, row), cell);
 }
 
+bool tt_set_takes(const tt_set *s, int64_t file_row) { return !s->pick || tt_pick_has(s->pick, file_row); }
+
+int64_t tt_set_file_line(const tt_set *s, int64_t file_row)
+{
+    const tt_segment *g = segment_of(s, file_row);
+    return g->line[file_row - g->first];
+}
+
 int64_t tt_set_line(const tt_set *s, int64_t row)
 {
     tt_cell cell[TT_MAX_COLS];
