@@ -70,6 +70,7 @@ static const tt_keyrow split_keys[] = {
 typedef struct named { /* what has a name, there or not */
     const char *name, *path;
     const tt_yaml *at;
+    int nth; /* in the order of the list */
 } named;
 
 typedef struct reader {
@@ -240,7 +241,8 @@ static void note_name(reader *r, const char *name, const char *path, const tt_ya
 {
     if (r->nnamed == r->capnamed)
         r->named = tt_realloc(r->named, sizeof *r->named * (size_t)(r->capnamed = 2 * r->capnamed + 16));
-    r->named[r->nnamed++] = (named){name, path, at};
+    r->named[r->nnamed] = (named){name, path, at, r->nnamed};
+    r->nnamed++;
 }
 
 /* bytes < 0: not known yet. */
@@ -411,7 +413,12 @@ static tt_err check_left(const reader *r, const tt_yaml *list)
 
 /* ---- names -------------------------------------------------------------------------------------------------------------*/
 
-static int by_name(const void *x, const void *y) { return strcmp(((const named *)x)->name, ((const named *)y)->name); }
+static int by_name(const void *x, const void *y)
+{
+    const named *a = x, *b = y;
+    int c = strcmp(a->name, b->name);
+    return c ? c : a->nth - b->nth;
+}
 
 /* Names are keys: of reports, and of the mixture's random streams. */
 static tt_err check_names(reader *r)

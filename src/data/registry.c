@@ -1,7 +1,6 @@
 /* Registry files: includes, defaults, a table, rules, data sets; and lists of entries that name them. */
 #include "registry.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
