@@ -84,6 +84,7 @@ install: all
 	install -D -m 644 $(OUT)/libtutti.a $(DESTDIR)$(PREFIX)/lib/libtutti.a
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/tutti include/tutti/*.h
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/tutti $(wildcard jobs/*.yaml slurm/*.sbatch)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/tutti/data $(wildcard data/*.yaml)
 clean:
 	rm -rf build
 

@@ -40,6 +40,9 @@ void tt_allsum_f32(const tt_mesh *m, float *x, int64_t n); /* reduce: mpi, to co
 void tt_allgatherv(const tt_mesh *m, const void *mine, size_t bytes, void **all, size_t *off);
 void tt_gatherv(const tt_mesh *m, const void *mine, size_t bytes, void **all, size_t *off,
                 int root); /* *all only on root */
+/* Every rank to every rank: bytes to[r] .. to[r+1] of mine go to rank r. *all (heap, caller frees) receives them in rank order;
+ * off[size+1] are byte offsets. */
+void tt_alltoallv(const tt_mesh *m, const void *mine, const size_t *to, void **all, size_t *off);
 void tt_barrier(const tt_mesh *m);
 /* In-place all-gather of float slabs: rank r owns x[cut[r] .. cut[r+1]). */
 void tt_allgather_cuts(const tt_mesh *m, float *x, const int64_t *cut);

@@ -82,7 +82,35 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  *         format: superni
  *         where: {split: train}    # superni: only files whose header has these values (a list: any of them)
  *         only: names.txt          # of a glob: only files whose stem is the first word of a line
- *       - list: synth/train.yaml   # entries of another file: a list, or under train: (data.train:); their paths start from its folder
+ *         collection: superni      # what the registry says of it: also dataset (its source), language, licence, mixture (the part of
+ *                                  # the mixture it belongs to), rows (how many it should have)
+ *         held_out: true           # to test with: left out of data.train, and counted
+ *         missing: skip            # no such file: on without it (fail: an error); default: data.missing
+ *       - name: anli
+ *         path: anli/{name}.jsonl  # {key} is filled in: {name} {collection} {dataset} {category} {mixture}, or a column of a table
+ *         tasks: [{name: anli_r1, rows: 16946}, {name: anli_r2}]   # a data set each, with the keys of the entry; dataset: its name
+ *       - name: rte                # with a name, a glob must match one file. Of several paths the first that is there counts,
+ *         path: ["rte/train.jsonl*", {path: superglue/rte.tsv, format: tsv}]   # with its own keys
+ *       - list: synth/train.yaml   # a file of data sets (or registry: ...), below; looked for from data.root, then from where tutti runs
+ *         select: {category: [qa, "sum*"]}   # takes what matches: keys or columns of a table; values, globs, lists of them
+ *         cap: 1000                # other keys hold for each of its data sets, whatever the file says
+ *
+ * A file of data sets is a list of entries; or a map with a list under train: (data.train:), by the part of the job; or a TSV table,
+ * whose columns are the keys name path format category collection dataset language licence mixture held_out rows cap weight limit missing
+ * (others are for select); or a registry:
+ *   include: [other.yaml]           # its data sets come first, and rules below see them
+ *   defaults: {format: jsonl, path: "{collection}/{name}.jsonl*"}
+ *   table: registry.tsv             # a header line, then a data set a line
+ *   columns: {name: task, path: file, rows: n}   # key: its column; without this, columns that are called like keys
+ *   rules:                          # in order; keys of entries or columns of the table
+ *     - {when: {schema: glue, dataset: [CoLA, SST*]}, set: {templates: [...]}}
+ *     - {when: {role: eval}, skip: true}
+ *   categories: [qa, summarization] # nothing else is allowed; so too collections
+ *   datasets: [...]                 # entries, after those of the table
+ * Who says a key wins in this order: keys beside list: in the file that names this one; the entry; rules, the last first; the table;
+ * defaults. What an included file says of its data sets, entries too, counts like a table, and defaults are for its own data sets alone.
+ * A key set to ~ is taken away. Paths in a file (of data sets, include, table) start from its folder, and from data.root for what is not
+ * there; those in a table from the table's folder.
  *
  * format             columns                                    default template
  * jsonl json tsv csv the file's                                 {source} -> {target}
@@ -91,7 +119,11 @@ void tt_tok_hash(const tt_tok *t, char hex[33]); /* of the model file */
  * alpaca             instruction input output                   {instruction} (and {input}, if any) -> {output}
  * flan               inputs targets                             {inputs} -> {targets}
  * prompt_completion  prompt completion                          {prompt} -> {completion}
+ * headed             of a row, else of the first line's object  {source} -> {target}
+ * nested             of a member, else of its record            {source} -> {target}
  * text               text: paragraphs of at most 1500 bytes     {text} -> nothing: train.objective span only
+ * headed is JSON lines whose first line holds what all rows share; where picks rows there. nested is JSON lines of records, whose rows are
+ * the members of the list that each names: passage.questions, or passage.questions.answers for a list in each member.
  * Files may be gzipped, JSONL may be one JSON array (but for jsonl), CSV is RFC 4180, TSV has no quotes, lines end at \n alone.
  *
  * A cell may have several values (a JSON list); {column} uses the first, those of the target are references for evaluation. Numbers and
@@ -239,6 +271,79 @@ int64_t tt_set_line(const tt_set *s, int64_t row); /* where the row starts in it
 uint64_t tt_set_key(const tt_set *s, int64_t row); /* hash of its content: equal for equal questions */
 void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_text *out);
 
+/* ---- hygiene ------------------------------------------------------------------------------------------------------------
+ * Duplicates inside and across training sets, and evaluation rows that training rows know. Compared are a row's own words: the columns that
+ * its templates use, without those that all rows of the data set share (superni's definition) and without the templates' words. Case,
+ * blanks and the marks of prose do not count, symbols do.
+ *
+ * Among training rows that ask alike (the same templates and the same shared columns):
+ *   exact duplicate  equal source and target: the first stays (order of the job, then of the file)
+ *   near duplicate   column by column equal, or of 5 words and more and a Jaccard similarity of 5-grams of at least 0.8; pairs are
+ *                    joined to families, whose first row stays. Found with probability 0.9998 at 0.8 (src/data/minhash.c)
+ *   conflict         equal source, another target than the first such row has: reported, never dropped
+ * Of evaluation rows (validation, test) against each training set:
+ *   exact            equal source, of 13 words or more, or asked in the same words, or with an equal target
+ *   13-gram          13 words in a row of the source are in the training row's source (Brown et al. 2020). What stands in more than 10
+ *                    rows and in more than 1 % of the rows of either set is wording, no evidence
+ *   exemplar leak    an exact one in a set that gives an evaluation set its exemplars
+ * What is dropped is always the training row.
+ *   listed twice     two sets of the job of which at least 90 % of the smaller one's rows (own words and shared columns) coincide */
+typedef enum tt_finding_kind {
+    TT_DUP_EXACT,
+    TT_DUP_NEAR,
+    TT_CONFLICT,
+    TT_CONTAM_EXACT,
+    TT_CONTAM_NGRAM,
+    TT_LEAK,
+    TT_LISTED_TWICE,
+    TT_FINDING_KINDS
+} tt_finding_kind;
+const char *tt_finding_name(int kind); /* "exact-duplicate", ... */
+
+typedef struct tt_finding {
+    tt_finding_kind kind;
+    int a, b; /* tt_clean.set: a has the row that stays, or the evaluation row; b the training row that repeats it */
+    int64_t count;          /* rows of b; of contamination rows of a; of listed-twice rows that coincide */
+    int64_t line_a, line_b; /* the first example: where both rows start in their files */
+} tt_finding;
+
+typedef struct tt_clean_set {
+    const char *list, *name, *path; /* list: "train", "validation", "test" */
+    int64_t rows;                   /* before anything was dropped */
+    int64_t exact_inside, exact_across, near,
+        conflicts; /* rows of a training set; inside: the row that stays is of the same set */
+    int64_t
+        contaminated; /* rows of a training set that evaluation rows know; rows of an evaluation set that training rows know */
+    int64_t dropped; /* because the job says so */
+} tt_clean_set;
+
+typedef struct tt_clean {
+    bool duplicates, contamination; /* what was looked for */
+    int nset;
+    const tt_clean_set *set; /* train, validation, test, each in the job's order */
+    int nfinding;
+    const tt_finding *finding;      /* by count, falling */
+    tt_clean_set train, evaluation; /* totals of both kinds of sets; list, name, path NULL */
+} tt_clean;
+
+/* Collective. Looks for duplicates unless job->data.deduplicate is off, for contamination unless job->data.decontaminate is off, for both
+ * if all is set; drops what the job says from the training sets, on all ranks alike. Call it after the sets are read and before anything
+ * depends on their rows. validation, test: NULL or empty is fine. *out (tt_clean_free) is a function of the sets alone, not of the ranks.
+ * Memory of a rank besides the sets: about 110 bytes for each of its training rows; 20 (52 for a while) for each 13-gram of all
+ * evaluation rows; 16 for each row found. Time: a few microseconds a row. */
+tt_err tt_clean_run(const tt_mesh *m, const tt_job *job, tt_sets *train, tt_sets *validation, tt_sets *test, bool all,
+                    tt_clean **out);
+void tt_clean_free(tt_clean *c);
+/* Local. A new reference to an object of sets, findings and totals (jansson's json_t). */
+struct json_t *tt_clean_json(const tt_clean *c);
+/* Collective: rank 0 writes, beside its place and then renamed. The file holds the report, the rows found, and the hash of all texts, names,
+ * paths and templates that it stands for. TT_ERUN. */
+tt_err tt_clean_save(const tt_mesh *m, const tt_clean *c, const char *path);
+/* Collective. As tt_clean_run without a search: *out and the rows to drop come from the file. *out is NULL when there is no file, or when it
+ * was made for other data, other templates or a lesser search: then search, and save. TT_EFILE: the file is damaged. */
+tt_err tt_clean_load(const tt_mesh *m, const char *path, const tt_job *job, tt_sets *train, tt_sets *validation,
+                     tt_sets *test, bool all, tt_clean **out);
+
 /* From a draw to token ids: the prompt, or with objective span a corrupted window of it. Local. */
 typedef struct tt_sizes {
     int32_t S, T;
@@ -362,6 +467,12 @@ void tt_grain_make(tt_arena *a, int B, const tt_ex *ex, int pad_id, tt_grain *ou
  * sentinels. */
 void tt_span_corrupt(const tt_tok *t, const int32_t *ids, int n, double rate, double mean, tt_rkey key, tt_ids *src,
                      tt_ids *tgt);
+
+/* Collective. The search of tt_clean_run, or what it found before for the same data: with data.store the result is kept there (a store that
+ * cannot be written is no failure). The last step of reading data, before the mixture: drops rows where the job says so. *out NULL:
+ * nothing was to be looked for. */
+tt_err tt_clean_open(const tt_mesh *m, const tt_job *job, tt_sets *train, tt_sets *validation, tt_sets *test, bool all,
+                     tt_clean **out);
 
 /* ---- lengths --------------------------------------------------------------------------------------------------------
  * What the examples of a data set come to in tokens, as the model sees them in their first draw: template and exemplars chosen, cut to

@@ -108,8 +108,11 @@ static tt_err read_sets(audit *u, const char *quarantine)
     TT_TRY(tt_sets_read(u->m, j, j->data.validation, "data.validation", quarantine, &u->validation));
     TT_TRY(tt_sets_read(u->m, j, j->data.test, "data.test", quarantine, &u->test));
     if (u->m->rank == 0) count_reasons(u, quarantine);
+    const tt_sets *all[] = {u->train, u->validation, u->test};
+    for (int i = 0; i < 3; i++) TT_TRY(tt_agree(u->m, tt_sets_check(all[i], u->tok)));
     TT_TRY(tt_agree(u->m, tt_sets_exemplars(u->validation, u->train)));
     TT_TRY(tt_agree(u->m, tt_sets_exemplars(u->test, u->train)));
+    TT_TRY(tt_clean_open(u->m, j, u->train, u->validation, u->test, true, &u->clean));
     return tt_agree(u->m, tt_mix_new(j, u->train, &u->mix));
 }
 
@@ -168,6 +171,7 @@ static tt_err work(audit *u, const options *o, const char *run)
 static void audit_fini(audit *u)
 {
     if (u->mix) tt_mix_free(u->mix);
+    if (u->clean) tt_clean_free(u->clean);
     tt_sets_free(u->train);
     tt_sets_free(u->validation);
     tt_sets_free(u->test);

@@ -21,6 +21,7 @@ typedef struct audit {
     tt_arena *a;
     tt_tok *tok;
     tt_sets *train, *validation, *test;
+    tt_clean *clean; /* duplicates, contamination */
     tt_mix *mix;
     tt_lengths *train_len, *validation_len, *test_len;
     json_t *reasons;      /* set -> reason -> {"rows", "line" of the first}: why rows were quarantined */

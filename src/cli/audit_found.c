@@ -162,6 +162,36 @@ static void find_repeated(const audit *u, json_t *list)
     }
 }
 
+/* The pair of data sets, both lines; the findings' names are those of our kinds. */
+static void find_repeats(const audit *u, json_t *list)
+{
+    for (int i = 0; u->clean && i < u->clean->nfinding; i++) {
+        const tt_finding *f = &u->clean->finding[i];
+        const tt_clean_set *a = &u->clean->set[f->a], *b = &u->clean->set[f->b];
+        static const char *const text[TT_FINDING_KINDS] = {
+            [TT_DUP_EXACT] = "rows repeat one that stands before them",
+            [TT_DUP_NEAR] = "rows nearly repeat one that stands before them",
+            [TT_CONFLICT] = "rows ask what another one asks and answer otherwise",
+            [TT_CONTAM_EXACT] = "rows to evaluate on are in the training set",
+            [TT_CONTAM_NGRAM] = "rows to evaluate on share 13 words in a row with the training set",
+            [TT_LEAK] = "exemplars are rows to evaluate on",
+            [TT_LISTED_TWICE] = "rows coincide",
+        };
+        static const char *const name[TT_FINDING_KINDS] = {
+            [TT_DUP_EXACT] = "exact-duplicate",  [TT_DUP_NEAR] = "near-duplicate",    [TT_CONFLICT] = "conflict",
+            [TT_CONTAM_EXACT] = "contamination", [TT_CONTAM_NGRAM] = "contamination", [TT_LEAK] = "exemplar-leak",
+            [TT_LISTED_TWICE] = "listed-twice",
+        };
+        char where[8600];
+        snprintf(where, sizeof where, "%s:%lld and %s:%lld", a->path, (long long)f->line_a, b->path,
+                 (long long)f->line_b);
+        put(list, name[f->kind], a->name, f->count, where, "%lld %s", (long long)f->count, text[f->kind]);
+        json_t *last = json_array_get(list, json_array_size(list) - 1);
+        if (f->a != f->b) json_object_set_new(last, "with", json_string(b->name));
+        json_object_set_new(last, "lists", json_pack("[s, s]", a->list, b->list));
+    }
+}
+
 static void find_absent(const tt_sets *sets, const char *what, json_t *list)
 {
     if (sets && sets->nabsent)
@@ -207,6 +237,7 @@ json_t *audit_found(const audit *u)
         find_declared(sets[k], list);
         find_absent(sets[k], name[k], list);
     }
+    find_repeats(u, list);
     find_caps(u, list);
     find_repeated(u, list);
     return sorted(list);

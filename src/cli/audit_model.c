@@ -195,12 +195,26 @@ static void put_run(const audit *u, json_t *doc, json_t *sets)
     json_object_set_new(doc, "run", run);
 }
 
+/* What the search says of every training set, the first ones of its list. */
+static void put_repeats(const audit *u, json_t *sets)
+{
+    for (int i = 0; u->clean && i < u->train->n && i < u->clean->nset; i++) {
+        const tt_clean_set *c = &u->clean->set[i];
+        json_object_set_new(json_array_get(sets, (size_t)i), "repeats",
+                            json_pack("{s:I, s:I, s:I, s:I, s:I}", "exact",
+                                      (json_int_t)(c->exact_inside + c->exact_across), "near", (json_int_t)c->near,
+                                      "conflicts", (json_int_t)c->conflicts, "contaminated",
+                                      (json_int_t)c->contaminated, "dropped", (json_int_t)c->dropped));
+    }
+}
+
 json_t *audit_model(const audit *u)
 {
     double draws = audit_planned_draws(u);
     json_t *sets = sets_json(u, u->train, u->train_len, draws);
     json_t *doc = json_pack("{s:s, s:s, s:i}", "job", u->job->file, "tutti", TT_VERSION, "version", 1);
     if (u->run) put_run(u, doc, sets);
+    put_repeats(u, sets);
     json_object_set_new(doc, "seed", json_integer(u->job->seed));
     json_object_set_new(doc, "draws", json_real(draws));
     json_object_set_new(doc, "draws_estimated", json_boolean(!u->run && u->job->train.steps > 0));

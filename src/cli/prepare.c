@@ -73,6 +73,27 @@ static void report(const char *dir, const tt_prepared *p, double seconds, int64_
     tt_log("memory       %.0f MB on the rank that needed most", (double)memory / 1e6);
 }
 
+/* Collective. What the job wants to know of duplicates and contamination is found here, not at every start of a run. */
+static tt_err search(const tt_mesh *m, const tt_job *job)
+{
+    if (job->data.deduplicate == TT_FOUND_OFF && job->data.decontaminate == TT_FOUND_OFF) return TT_OK;
+    const tt_yaml *list[] = {job->data.train, job->data.validation, job->data.test};
+    static const char *const what[] = {"data.train", "data.validation", "data.test"};
+    tt_sets *sets[3] = {NULL};
+    tt_clean *found = NULL;
+    tt_err e = TT_OK;
+    for (int i = 0; i < 3 && e == TT_OK; i++) e = tt_sets_read(m, job, list[i], what[i], NULL, &sets[i]);
+    if (e == TT_OK) e = tt_clean_open(m, job, sets[0], sets[1], sets[2], false, &found);
+    if (found)
+        tt_log("search       %lld rows repeat another one, %lld nearly; %lld share text with the evaluation",
+               (long long)(found->train.exact_inside + found->train.exact_across), (long long)found->train.near,
+               (long long)found->train.contaminated);
+    if (found) tt_clean_free(found);
+    for (int i = 0; i < 3; i++)
+        if (sets[i]) tt_sets_free(sets[i]);
+    return e;
+}
+
 /* Collective. */
 static tt_err run(const tt_mesh *m, const tt_job *job, const options *o)
 {
@@ -86,6 +107,7 @@ static tt_err run(const tt_mesh *m, const tt_job *job, const options *o)
     }
     TT_TRY(tt_agree(m, open_tokenizer(job, &tok)));
     tt_err e = tt_prepare(m, job, tok, &o->o, &done);
+    if (e == TT_OK && done.finished) e = search(m, job);
     int64_t memory = tt_rss_peak_bytes();
     tt_allmax_i64(m, &memory, 1);
     if (e == TT_OK) report(job->data.store, &done, tt_now() - start, memory);

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_RING = 32001, TAG_GATHER = 32002 }; /* out of the way of callers' tags; MPI promises 32767 */
+enum {
+    TAG_RING = 32001,
+    TAG_GATHER = 32002,
+    TAG_ALL = 32003
+}; /* out of the way of callers' tags; MPI promises 32767 */
 
 struct tt_reqs {
     int n, cap;
@@ -175,4 +179,28 @@ void tt_gatherv(const tt_mesh *m, const void *mine, size_t bytes, void **all, si
     }
     tt_reqs_wait(q);
     tt_reqs_free(q);
+}
+
+/* Pairwise: in step s every rank sends to the s-th on its right and hears from the s-th on its left, so that no rank is everybody's
+ * target at once and few messages are under way. */
+void tt_alltoallv(const tt_mesh *m, const void *mine, const size_t *to, void **all, size_t *off)
+{
+    uint64_t *n = tt_malloc(2 * sizeof *n * (size_t)m->size), *in = n + m->size;
+    for (int r = 0; r < m->size; r++) n[r] = to[r + 1] - to[r];
+    MPI_Alltoall(n, 1, MPI_UINT64_T, in, 1, MPI_UINT64_T, m->world);
+    off[0] = 0;
+    for (int r = 0; r < m->size; r++) off[r + 1] = off[r] + (size_t)in[r];
+    free(n);
+    char *x = tt_malloc(off[m->size] + 1);
+    const char *own = mine;
+    if (off[m->rank + 1] > off[m->rank]) memcpy(x + off[m->rank], own + to[m->rank], off[m->rank + 1] - off[m->rank]);
+    tt_reqs *q = tt_reqs_new();
+    for (int s = 1; s < m->size; s++) {
+        int out = (m->rank + s) % m->size, from = (m->rank + m->size - s) % m->size;
+        recv_bytes(m, q, x + off[from], off[from + 1] - off[from], from, TAG_ALL);
+        send_bytes(m, q, own + to[out], to[out + 1] - to[out], out, TAG_ALL);
+        tt_reqs_wait(q);
+    }
+    tt_reqs_free(q);
+    *all = x;
 }

@@ -1,42 +1,40 @@
-/* Entries of a list of data sets: keys, globs, lists in files, names. */
+/* From items to specs: the keys of a data set, its files, its name. */
 #include "entry.h"
+#include "find.h"
 #include "registry.h"
-#include "select.h"
 #include "source.h"
 #include "values.h"
 
-#include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 typedef struct entry {
-    const char *name, *format, *category, *list, *registry, *only, *exemplars;
+    const char *name, *format, *category, *list, *only, *each, *exemplars;
     const char *collection, *dataset, *language, *licence, *mixture;
-    const tt_yaml *fields, *templates, *split, *where, *columns, *values, *options, *prompts, *path, *select;
+    const tt_yaml *path, *fields, *templates, *split, *where, *columns, *values, *options, *prompts, *select, *tasks;
+    bool held_out;
+    int missing; /* -1: data.missing */
     int64_t cap, limit, rows;
     double weight;
-    bool held_out;
-    int missing;
 } entry;
 
-enum { MISSING_JOB, MISSING_FAIL, MISSING_SKIP }; /* entry.missing */
-
 #define AT(field) offsetof(entry, field)
-static const tt_keyrow entry_keys[] = {
+const tt_keyrow tt_entry_keys[] = {
     {"name", TT_KTEXT, AT(name), NULL, NULL, "default: the file's name without its endings"},
     {"path", TT_KTREE, AT(path), NULL, NULL,
-     "under data.root unless absolute; a glob gives one data set per file; a list: the first that is there"},
-    {"list", TT_KTEXT, AT(list), NULL, NULL,
-     "a registry whose data sets stand here; their paths start from its folder"},
-    {"registry", TT_KTEXT, AT(registry), NULL, NULL, "the same as list"},
-    {"select", TT_KTREE, AT(select), NULL, NULL, "of a registry: key: value, glob or list of them"},
-    {"missing", TT_KENUM, AT(missing), "job", "job|fail|skip", "where there is no such file; job: data.missing"},
+     "under data.root unless absolute; a glob gives one data set per file; of a list the first that is there"},
+    {"list", TT_KTEXT, AT(list), NULL, NULL, "a file of entries or a registry that stands here"},
+    {"registry", TT_KTEXT, AT(list), NULL, NULL, "the same as list"},
+    {"select", TT_KTREE, AT(select), NULL, NULL, "of a list: key or column: a value, a glob or a list of them"},
+    {"tasks", TT_KTREE, AT(tasks), NULL, NULL, "list of {name, ...}: one data set each, with the keys of this entry"},
     {"only", TT_KTEXT, AT(only), NULL, NULL,
      "a file whose lines start with the names of the files to take from a glob"},
+    {"missing", TT_KENUM, AT(missing), NULL, "fail|skip", "a file that is not there; default: data.missing"},
     {"format", TT_KTEXT, AT(format), NULL, NULL, "default: by the file's ending"},
     {"fields", TT_KTREE, AT(fields), NULL, NULL, "column: its name in the file (a.0.b walks into JSON)"},
+    {"each", TT_KTEXT, AT(each), NULL, NULL,
+     "format nested: the list whose members are the rows, as in passage.questions"},
     {"columns", TT_KTREE, AT(columns), NULL, NULL, "names of the columns of a TSV or CSV file without header line"},
     {"templates", TT_KTREE, AT(templates), NULL, NULL,
      "list of {source, target, when, unless, kind, weight, head, exemplar, shot}"},
@@ -45,14 +43,14 @@ static const tt_keyrow entry_keys[] = {
     {"exemplars", TT_KTEXT, AT(exemplars), NULL, NULL, "the set of data.train that gives them, or off"},
     {"prompts", TT_KTREE, AT(prompts), NULL, NULL, "few_shot, shots, options, cot, invert: instead of data.prompts"},
     {"category", TT_KTEXT, AT(category), NULL, NULL, "for reports; default: what the file says"},
-    {"collection", TT_KTEXT, AT(collection), NULL, NULL, "for reports, select and the mixture's parts"},
-    {"dataset", TT_KTEXT, AT(dataset), NULL, NULL, "the source that the task is made of"},
-    {"language", TT_KTEXT, AT(language), NULL, NULL, "for reports and select"},
-    {"licence", TT_KTEXT, AT(licence), NULL, NULL, "for reports and select"},
-    {"mixture", TT_KTEXT, AT(mixture), NULL, NULL, "the part of data.mixture that it belongs to"},
-    {"held_out", TT_KBOOL, AT(held_out), "false", NULL, "never trained on: left out of data.train"},
-    {"rows", TT_KINT, AT(rows), "0", "0..", "how many there should be; the audit compares"},
-    {"where", TT_KTREE, AT(where), NULL, NULL, "superni: take only files whose header has these values"},
+    {"collection", TT_KTEXT, AT(collection), NULL, NULL, "what the data set came with"},
+    {"dataset", TT_KTEXT, AT(dataset), NULL, NULL, "the source that it is made from; several may share one"},
+    {"language", TT_KTEXT, AT(language), NULL, NULL, "of its texts"},
+    {"licence", TT_KTEXT, AT(licence), NULL, NULL, "of its texts"},
+    {"mixture", TT_KTEXT, AT(mixture), NULL, NULL, "the part of the mixture that it belongs to"},
+    {"held_out", TT_KBOOL, AT(held_out), "false", NULL, "to test with: left out of data.train"},
+    {"rows", TT_KINT, AT(rows), "0", "0..", "how many it should have; 0: not said"},
+    {"where", TT_KTREE, AT(where), NULL, NULL, "superni: only files, headed: only rows that have these values"},
     {"cap", TT_KINT, AT(cap), "0", "0..", "examples that count in the mixture; 0: data.cap"},
     {"weight", TT_KREAL, AT(weight), "1", "0..", "multiplies the share in the mixture"},
     {"split", TT_KTREE, AT(split), NULL, NULL, "cut by content: {take, validation, test, seed}"},
@@ -69,33 +67,23 @@ static const tt_keyrow split_keys[] = {
     {0},
 };
 
+typedef struct named { /* what has a name, there or not */
+    const char *name, *path;
+    const tt_yaml *at;
+} named;
+
 typedef struct reader {
     tt_arena *a;
     const tt_job *job;
     const char *what; /* data.train */
+    tt_finder find;
     tt_specs *out;
-    int depth; /* lists within lists */
+    int nnamed, capnamed;
+    named *named;       /* heap */
+    int nlost;          /* data sets without a file that should have one */
+    tt_found lost;      /* the first */
+    const tt_item *who; /* its item */
 } reader;
-
-enum { MAX_DEPTH = 8 };
-
-static tt_err read_list(reader *r, const tt_yaml *list, const char *root);
-
-static const char *resolve(const reader *r, const char *root, const char *path)
-{
-    return *path == '/' || !root || !*root || !strcmp(root, ".") ? path : tt_sprintf(r->a, "%s/%s", root, path);
-}
-
-/* "dir/dialogsum.train.jsonl.gz" -> "dialogsum.train" */
-static const char *stem(const reader *r, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *s = tt_strdup(r->a, slash ? slash + 1 : path), *dot;
-    size_t n = strlen(s);
-    if (n > 3 && !strcmp(s + n - 3, ".gz")) s[n - 3] = 0;
-    if ((dot = strrchr(s, '.')) && dot > s) *dot = 0;
-    return s;
-}
 
 /* ---- what the files of an entry share ---------------------------------------------------------------------------------*/
 
@@ -204,70 +192,62 @@ static tt_err read_split(const reader *r, const tt_yaml *y, const tt_split **out
     return TT_OK;
 }
 
+static tt_err check_format_keys(const entry *e, const tt_yaml *y, const tt_format *f)
+{
+    bool superni = !strcmp(f->name, "superni"), headed = !strcmp(f->name, "headed"),
+         nested = !strcmp(f->name, "nested");
+    if (e->where && !superni && !headed)
+        return tt_fail(TT_EJOB, "%s:%d: where needs files with a header; only format superni has one, and headed",
+                       y->file, y->line);
+    if (!e->each == nested)
+        return tt_fail(TT_EJOB,
+                       nested ? "%s:%d: format nested needs each, the path of the list whose members are the rows"
+                              : "%s:%d: each belongs to format nested",
+                       y->file, y->line);
+    return TT_OK;
+}
+
 static tt_err read_shared(const reader *r, const entry *e, const tt_yaml *y, const char *path, tt_spec *s)
 {
     *s = (tt_spec){.name = e->name,
                    .category = e->category,
-                   .at = y,
-                   .columns = e->columns,
-                   .where = e->where,
-                   .cap = e->cap,
-                   .limit = e->limit,
-                   .weight = e->weight,
                    .collection = e->collection,
                    .dataset = e->dataset,
                    .language = e->language,
                    .licence = e->licence,
                    .mixture = e->mixture,
                    .held_out = e->held_out,
-                   .declared = e->rows};
+                   .declared = e->rows,
+                   .at = y,
+                   .columns = e->columns,
+                   .where = e->where,
+                   .each = e->each,
+                   .cap = e->cap,
+                   .limit = e->limit,
+                   .weight = e->weight};
     TT_TRY(check_kind(y, e->fields, TT_MAP, "fields", "a map, column: name in the file"));
     TT_TRY(check_kind(y, e->where, TT_MAP, "where", "a map, key: value of the header"));
     TT_TRY(check_kind(y, e->columns, TT_LIST, "columns", "a list of names"));
     TT_TRY(find_format(e, y, path, &s->format));
-    if (e->where && strcmp(s->format->name, "superni"))
-        return tt_fail(TT_EJOB, "%s:%d: where needs files with a header; only format superni has one", y->file,
-                       y->line);
+    TT_TRY(check_format_keys(e, y, s->format));
     TT_TRY(read_templates(r, e, y, s));
     return read_split(r, e->split, &s->split);
 }
 
 /* ---- files -----------------------------------------------------------------------------------------------------------*/
 
-static const char *root_of(const reader *r)
+static void note_name(reader *r, const char *name, const char *path, const tt_yaml *at)
 {
-    return r->job->data.root && *r->job->data.root ? r->job->data.root : ".";
+    if (r->nnamed == r->capnamed)
+        r->named = tt_realloc(r->named, sizeof *r->named * (size_t)(r->capnamed = 2 * r->capnamed + 16));
+    r->named[r->nnamed++] = (named){name, path, at};
 }
 
-static const char *first_path(const entry *e)
+/* bytes < 0: not known yet. */
+static tt_err add_file(reader *r, const tt_item *it, const tt_spec *shared, const char *path, int64_t bytes)
 {
-    return e->path->kind == TT_LIST ? e->path->child[0]->text : e->path->text;
-}
-
-static tt_err no_file(reader *r, const entry *e, const tt_yaml *y, const char *path, const char *why)
-{
-    bool skip = e->missing == MISSING_JOB ? r->job->data.missing == TT_MISSING_SKIP : e->missing == MISSING_SKIP;
-    if (!skip)
-        return tt_fail(TT_EDATA,
-                       "%s:%d: %s: %s; paths start from data.root (%s), and data.missing: skip goes on without what is "
-                       "absent",
-                       y->file, y->line, r->what, why, root_of(r));
-    tt_specs *o = r->out;
-    o->absent = tt_realloc(o->absent, sizeof *o->absent * (size_t)(o->nabsent + 1));
-    o->absent[o->nabsent++] = (tt_absent){.name = e->name ? e->name : stem(r, path),
-                                          .category = e->category,
-                                          .collection = e->collection,
-                                          .path = path,
-                                          .declared = e->rows};
-    return TT_OK;
-}
-
-static tt_err add_file(reader *r, const tt_spec *shared, const char *path)
-{
-    struct stat st;
-    if (stat(path, &st))
-        return tt_fail(TT_EDATA, "%s:%d: %s: %s cannot be read: %s", shared->at->file, shared->at->line, r->what, path,
-                       strerror(errno));
+    struct stat st = {.st_size = bytes};
+    if (bytes < 0 && stat(path, &st)) return tt_find_fail(&r->find, it, path);
     tt_specs *o = r->out;
     if (o->n == o->cap) {
         o->cap = o->cap ? 2 * o->cap : 16;
@@ -277,7 +257,8 @@ static tt_err add_file(reader *r, const tt_spec *shared, const char *path)
     *s = *shared;
     s->path = path;
     s->bytes = st.st_size;
-    if (!s->name) s->name = stem(r, path);
+    if (!s->name) s->name = tt_path_stem(r->a, path);
+    note_name(r, s->name, path, it->at);
     return TT_OK;
 }
 
@@ -298,198 +279,172 @@ static const char *longer_name(const reader *r, const char *path, const char *ow
     return slash && slash > from ? tt_sprintf(r->a, "%.*s.%s", (int)(slash - from), from, own) : own;
 }
 
-static void name_matches(const reader *r, const glob_t *g, const char **name)
+static int by_stem(const void *x, const void *y) { return strcmp(*(char *const *)x, *(char *const *)y); }
+
+static bool twice(const char *const *sorted, int n, const char *s)
 {
-    const char **own = TT_NEW(r->a, const char *, g->gl_pathc);
-    for (size_t i = 0; i < g->gl_pathc; i++) own[i] = stem(r, g->gl_pathv[i]);
-    for (size_t i = 0; i < g->gl_pathc; i++) {
-        bool twice = false;
-        for (size_t k = 0; k < g->gl_pathc && !twice; k++) twice = k != i && !strcmp(own[i], own[k]);
-        name[i] = twice ? longer_name(r, g->gl_pathv[i], own[i]) : own[i];
-    }
+    const char *const *hit = bsearch(&s, sorted, (size_t)n, sizeof *sorted, by_stem);
+    return (hit > sorted && !strcmp(hit[-1], s)) || (hit + 1 < sorted + n && !strcmp(hit[1], s));
 }
 
-static tt_err add_matches(reader *r, const entry *e, const tt_spec *shared, const glob_t *g, const char *only)
+static void name_matches(const reader *r, const tt_found *f, const char **name)
+{
+    const char **sorted = TT_NEW(r->a, const char *, f->n);
+    for (int i = 0; i < f->n; i++) sorted[i] = name[i] = tt_path_stem(r->a, f->file[i]);
+    qsort(sorted, (size_t)f->n, sizeof *sorted, by_stem);
+    for (int i = 0; i < f->n; i++)
+        if (twice(sorted, f->n, name[i])) name[i] = longer_name(r, f->file[i], name[i]);
+}
+
+static tt_err add_matches(reader *r, const tt_item *it, const entry *e, const tt_found *f, const char *only)
 {
     int before = r->out->n;
-    const char **name = TT_NEW(r->a, const char *, g->gl_pathc);
-    name_matches(r, g, name);
-    for (size_t i = 0; i < g->gl_pathc; i++) {
-        if (only && !listed(only, stem(r, g->gl_pathv[i]))) continue;
-        tt_spec s = *shared;
+    tt_spec s;
+    TT_TRY(read_shared(r, e, it->at, f->file[0], &s));
+    const char **name = TT_NEW(r->a, const char *, f->n);
+    name_matches(r, f, name);
+    for (int i = 0; i < f->n; i++) {
+        if (only && !listed(only, tt_path_stem(r->a, f->file[i]))) continue;
         s.name = name[i];
-        TT_TRY(add_file(r, &s, tt_strdup(r->a, g->gl_pathv[i])));
+        TT_TRY(add_file(r, it, &s, f->file[i], -1));
     }
     if (r->out->n > before) return TT_OK;
-    return tt_fail(TT_EDATA, "%s:%d: %s: %s names none of the %zu files of %s", shared->at->file, shared->at->line,
-                   r->what, e->only, g->gl_pathc, first_path(e));
+    return tt_fail(TT_EDATA, "%s:%d: %s: %s names none of the %d files of %s", it->at->file, it->at->line, r->what,
+                   e->only, f->n, f->path);
 }
 
-/* An entry with a name is one data set. */
-static tt_err only_one(const entry *e, const tt_yaml *y, const glob_t *g)
+/* The names that only lists; *only: heap. */
+static tt_err read_only(const reader *r, const tt_item *it, const entry *e, char **only)
 {
-    if (!e->name || g->gl_pathc == 1) return TT_OK;
-    return tt_fail(
-        TT_EJOB,
-        "%s:%d: a glob gives several data sets (%s, %s ...); leave name out, so that each takes its file's, or "
-        "name one file",
-        y->file, y->line, g->gl_pathv[0], g->gl_pathv[1]);
+    size_t size;
+    const char *path = tt_path_under(r->a, it->root[0], e->only);
+    if (it->root[1] && !tt_exists(path)) path = tt_path_under(r->a, it->root[1], e->only);
+    return tt_slurp(path, only, &size);
 }
 
-static tt_err add_glob(reader *r, const entry *e, const tt_yaml *y, const glob_t *g, const char *root)
+static tt_err add_glob(reader *r, const tt_item *it, const entry *e, const tt_found *f)
 {
     char *only = NULL;
-    size_t size;
-    tt_spec shared;
-    TT_TRY(only_one(e, y, g));
-    TT_TRY(read_shared(r, e, y, g->gl_pathv[0], &shared));
-    if (e->name) return add_file(r, &shared, tt_strdup(r->a, g->gl_pathv[0]));
-    if (e->only) TT_TRY(tt_slurp(resolve(r, root, e->only), &only, &size));
-    tt_err err = add_matches(r, e, &shared, g, only);
+    if (e->only) TT_TRY(read_only(r, it, e, &only));
+    tt_err err = add_matches(r, it, e, f, only);
     free(only);
     return err;
 }
 
-static tt_err add_one(reader *r, const entry *e, const tt_yaml *y, const char *path)
+static tt_err add_one(reader *r, const tt_item *it, const entry *e, const tt_found *f)
 {
-    if (e->only) return tt_fail(TT_EJOB, "%s:%d: only picks from a glob; path is a single file", y->file, y->line);
-    tt_spec shared;
-    TT_TRY(read_shared(r, e, y, path, &shared));
-    return add_file(r, &shared, path);
+    const tt_yaml *at = it->at;
+    if (e->only) return tt_fail(TT_EJOB, "%s:%d: only picks from a glob; path is a single file", at->file, at->line);
+    if (f->n > 1)
+        return tt_fail(TT_EJOB,
+                       "%s:%d: data set %s is one file, but %s matches %d, %s and %s among them; narrow the "
+                       "pattern, or leave name out for one data set per file",
+                       at->file, at->line, e->name, f->path, f->n, f->file[0], f->file[1]);
+    tt_spec s;
+    TT_TRY(read_shared(r, e, at, f->file[0], &s));
+    return add_file(r, it, &s, f->file[0], f->bytes);
 }
 
-/* *found: there is such a file, or a glob has a match. */
-static tt_err try_path(reader *r, const entry *e, const tt_yaml *y, const char *text, const char *root, bool *found)
+/* ---- items ---------------------------------------------------------------------------------------------------------------*/
+
+static tt_err bind(reader *r, const tt_item *it, entry *e)
 {
-    const char *path = resolve(r, root, text);
-    if ((*found = tt_exists(path))) return add_one(r, e, y, path);
-    if (!strpbrk(text, "*?[")) return TT_OK;
-    glob_t g = {0};
-    tt_err err = TT_OK;
-    *found = glob(path, 0, NULL, &g) == 0 && g.gl_pathc > 0;
-    if (*found) err = add_glob(r, e, y, &g, root);
-    globfree(&g);
-    return err;
+    *e = (entry){.missing = -1};
+    return tt_keys_bind(r->a, tt_item_map(r->a, it), tt_entry_keys, e, "");
 }
 
-/* The first path that is there. */
-static tt_err add_paths(reader *r, const entry *e, const tt_yaml *y, const char *root)
+static void add_absent(reader *r, const tt_item *it, const entry *e, const tt_found *f)
 {
-    const tt_yaml *p = e->path;
-    int n = p->kind == TT_LIST ? p->n : 1;
-    bool found = false;
-    for (int i = 0; i < n && !found; i++) {
-        const tt_yaml *one = p->kind == TT_LIST ? p->child[i] : p;
-        if (one->kind != TT_SCALAR)
-            return tt_fail(TT_EJOB, "%s:%d: path is a file, a glob, or a list of them", one->file, one->line);
-        TT_TRY(try_path(r, e, y, one->text, root, &found));
+    bool skip = (e->missing < 0 ? r->job->data.missing : e->missing) == TT_MISSING_SKIP;
+    if (!skip && !r->nlost++) {
+        r->lost = *f;
+        r->who = it;
     }
-    if (found) return TT_OK;
-    const char *path = resolve(r, root, first_path(e));
-    bool globbed = strpbrk(first_path(e), "*?[") != NULL;
-    return no_file(r, e, y, path,
-                   tt_sprintf(r->a, globbed ? "no file matches %s%s" : "%s%s cannot be read: no such file", path,
-                              n > 1 ? " (nor the other paths)" : ""));
+    if (!skip) return;
+    tt_specs *o = r->out;
+    o->absent = tt_realloc(o->absent, sizeof *o->absent * (size_t)(o->nabsent + 1));
+    const char *name = e->name ? e->name : tt_path_stem(r->a, f->path);
+    o->absent[o->nabsent++] = (tt_absent){name, e->category, e->collection, f->path, e->rows};
+    note_name(r, name, f->path, it->at);
 }
 
-/* ---- registries --------------------------------------------------------------------------------------------------------*/
-
-static bool is_entry_key(const char *name)
+static tt_err read_item(reader *r, const tt_item *it)
 {
-    for (const tt_keyrow *k = entry_keys; k->name; k++)
-        if (!strcmp(k->name, name)) return true;
-    return false;
+    const tt_yaml *at = it->at;
+    const tt_item *with;
+    entry e;
+    tt_found f;
+    TT_TRY(bind(r, it, &e));
+    if (e.held_out && !strcmp(r->what, "data.train")) return r->out->held_out++, TT_OK;
+    if (!e.path) return tt_fail(TT_EJOB, "%s:%d: a data set needs either path or list", at->file, at->line);
+    TT_TRY(tt_find(&r->find, it, &f, &with));
+    TT_TRY(bind(r, with, &e));
+    if (!f.n) return add_absent(r, it, &e, &f), TT_OK;
+    return f.glob && !e.name ? add_glob(r, it, &e, &f) : add_one(r, it, &e, &f);
 }
 
-static tt_err add_selected(reader *r, const entry *e, const tt_items *items)
+static tt_err check_lost(const reader *r)
 {
-    const void **all = tt_malloc(sizeof *all * (size_t)(items->n + 1));
-    for (int i = 0; i < items->n; i++) all[i] = &items->item[i];
-    tt_err err = TT_OK;
-    if (e->select)
-        err = tt_select_check(e->select, "select", NULL, tt_item_field, all, items->n, "data set of the registry");
-    for (int i = 0; i < items->n && err == TT_OK; i++)
-        if (!e->select || tt_select_match(e->select, tt_item_field, all[i]))
-            err = read_list(r, items->item[i].keys, items->item[i].root);
-    free(all);
-    return err;
+    if (!r->nlost) return TT_OK;
+    const tt_yaml *at = r->who->at;
+    const char *more = r->nlost > 1 ? tt_sprintf(r->a, " (the first of %d that are not there)", r->nlost) : "";
+    return tt_fail(TT_EDATA, "%s:%d: %s: %s%s%s%s; paths start from %s; to go on without, set data.missing: skip",
+                   at->file, at->line, r->what, r->lost.glob ? "no file matches " : "", r->lost.path,
+                   r->lost.glob ? "" : " cannot be read: No such file or directory", more, tt_find_from(r->a, r->who));
 }
 
-static tt_err add_registry(reader *r, const entry *e, const tt_yaml *y, const char *root)
+/* Nothing to read is a mistake of the job. */
+static tt_err check_left(const reader *r, const tt_yaml *list)
 {
-    const char *name = e->list ? e->list : e->registry, *path = resolve(r, root, name);
-    if (!tt_exists(path) && tt_exists(name)) path = name; /* one that comes with tutti or the job, not with the data */
-    if (!tt_exists(path))
-        return tt_fail(TT_EDATA, "%s:%d: %s: no such list %s, neither in data.root (%s) nor here", y->file, y->line,
-                       r->what, name, root_of(r));
-    if (++r->depth > MAX_DEPTH)
-        return tt_fail(TT_EJOB, "%s:%d: lists within lists, %d deep; does %s name itself?", y->file, y->line, MAX_DEPTH,
-                       path);
-    tt_items items;
-    tt_err err = tt_registry_read(r->a, r->job, path, r->what, is_entry_key, &items);
-    if (err == TT_OK) err = add_selected(r, e, &items);
-    tt_items_fini(&items);
-    r->depth--;
-    return err;
-}
-
-static tt_err read_entry(reader *r, const tt_yaml *y, const char *root)
-{
-    entry e = {0};
-    tt_yaml alone = {.kind = TT_MAP, .file = y->file, .line = y->line};
-    bool path_alone = y->kind == TT_SCALAR;
-    TT_TRY(tt_keys_bind(r->a, path_alone ? &alone : y, entry_keys, &e, ""));
-    if (path_alone) e.path = y;
-    bool list = e.list || e.registry;
-    if (list && !e.path) return add_registry(r, &e, y, root);
-    if (list || !e.path) return tt_fail(TT_EJOB, "%s:%d: a data set needs either path or list", y->file, y->line);
-    if (e.select)
-        return tt_fail(TT_EJOB, "%s:%d: select picks from a registry; this entry is a file", y->file, y->line);
-    if (e.held_out && !strcmp(r->what, "data.train")) {
-        r->out->held_out++;
-        return TT_OK;
-    }
-    return add_paths(r, &e, y, root);
-}
-
-static tt_err read_list(reader *r, const tt_yaml *list, const char *root)
-{
-    if (list->kind == TT_MAP) return read_entry(r, list, root);
-    if (list->kind == TT_SCALAR) return read_entry(r, list, root);
-    for (int i = 0; i < list->n; i++) TT_TRY(read_entry(r, list->child[i], root));
-    return TT_OK;
+    const tt_specs *o = r->out;
+    if (o->n) return TT_OK;
+    if (o->nabsent)
+        return tt_fail(TT_EDATA,
+                       "%s:%d: %s: no data set is left: none of the %d has its file, the first would be %s; "
+                       "see data.root (%s)",
+                       list->file, list->line, r->what, o->nabsent, o->absent[0].path,
+                       r->job->data.root ? r->job->data.root : ".");
+    return tt_fail(TT_EDATA, "%s:%d: %s: no data set is left: %s", list->file, list->line, r->what,
+                   o->held_out ? "all are held out; name some to train on"
+                               : "the list is empty, or rules skip all of it");
 }
 
 /* ---- names -------------------------------------------------------------------------------------------------------------*/
 
-static int by_name(const void *x, const void *y)
-{
-    const tt_spec *a = *(tt_spec *const *)x, *b = *(tt_spec *const *)y;
-    return strcmp(a->name, b->name);
-}
+static int by_name(const void *x, const void *y) { return strcmp(((const named *)x)->name, ((const named *)y)->name); }
 
 /* Names are keys: of reports, and of the mixture's random streams. */
-static tt_err check_names(const tt_specs *s)
+static tt_err check_names(reader *r)
 {
-    const tt_spec **order = tt_malloc(sizeof *order * (size_t)(s->n + 1));
-    for (int i = 0; i < s->n; i++) order[i] = &s->spec[i];
-    qsort(order, (size_t)s->n, sizeof *order, by_name);
-    tt_err e = TT_OK;
-    for (int i = 1; i < s->n && e == TT_OK; i++)
-        if (!strcmp(order[i - 1]->name, order[i]->name))
-            e = tt_fail(TT_EJOB, "%s:%d: two data sets are called %s (%s, %s); give one another name",
-                        order[i]->at->file, order[i]->at->line, order[i]->name, order[i - 1]->path, order[i]->path);
-    free(order);
-    return e;
+    if (r->nnamed) qsort(r->named, (size_t)r->nnamed, sizeof *r->named, by_name);
+    for (int i = 1; i < r->nnamed; i++) {
+        const named *a = &r->named[i - 1], *b = &r->named[i];
+        if (!strcmp(a->name, b->name))
+            return tt_fail(TT_EJOB, "%s:%d: two data sets are called %s: %s (%s:%d) and %s; give one another name",
+                           b->at->file, b->at->line, b->name, a->path, a->at->file, a->at->line, b->path);
+    }
+    return TT_OK;
+}
+
+static tt_err read_items(reader *r, const tt_yaml *list)
+{
+    tt_items items;
+    TT_TRY(tt_items_read(r->a, r->job, list, r->what, &items));
+    for (int i = 0; i < items.n; i++) TT_TRY(read_item(r, items.item[i]));
+    TT_TRY(check_lost(r));
+    TT_TRY(check_names(r));
+    return check_left(r, list);
 }
 
 tt_err tt_specs_read(tt_arena *a, const tt_job *job, const tt_yaml *list, const char *what, tt_specs *out)
 {
     *out = (tt_specs){0};
     if (!list) return TT_OK;
-    reader r = {a, job, what, out, 0};
-    TT_TRY(read_list(&r, list, job->data.root));
-    return check_names(out);
+    reader r = {.a = a, .job = job, .what = what, .find = {a, what, tt_folders_new()}, .out = out};
+    tt_err e = read_items(&r, list);
+    tt_folders_free(r.find.folders);
+    free(r.named);
+    return e;
 }
 
 void tt_specs_fini(tt_specs *s)

@@ -30,7 +30,8 @@ typedef struct tt_spec {
     const tt_yaml *at;            /* the entry, for messages */
     const tt_yaml *columns;       /* names of a table without header line; NULL: it has one */
     const tt_yaml *values_at;     /* the same as it stands in the entry */
-    const tt_yaml *where;         /* superni: keys and values of the task header */
+    const tt_yaml *where;         /* superni, headed: keys and values of the header */
+    const char *each;             /* nested: the path of the list whose members are the rows */
     const tt_split *split;        /* NULL: every row */
     int64_t cap, limit;           /* 0: none */
     double weight;

@@ -1,27 +1,17 @@
-/* Registries: files that list data sets. Each data set becomes one map of entry keys, with what defaults, tables and rules say of it filled
- * in; entry.c reads these as if they stood in the job. Private to data. */
+/* Registries: from lists, tables and rules to items. Private to data. */
 #ifndef TUTTI_DATA_REGISTRY_H
 #define TUTTI_DATA_REGISTRY_H
 
-#include "tutti/conf.h"
+#include "item.h"
 
-typedef struct tt_item {
-    const tt_yaml *keys;  /* of an entry */
-    const tt_yaml *extra; /* columns of a table that are no keys: for rules and select */
-    const char *root;     /* where its paths start */
-} tt_item;
+/* Local. The items of a list of the job and of the files that it names, in order. what: the list's key, data.train. TT_EJOB, TT_EDATA. */
+tt_err tt_items_read(tt_arena *a, const tt_job *job, const tt_yaml *list, const char *what, tt_items *out);
 
-typedef struct tt_items { /* lives in the arena but for the array */
-    int n, cap;
-    tt_item *item; /* heap */
-} tt_items;
-
-/* Local. The data sets of a registry. what ("data.train") picks the list where the file has several; is_key tells the keys of an entry.
- * TT_EJOB, TT_EDATA with file and line. */
-tt_err tt_registry_read(tt_arena *a, const tt_job *job, const char *path, const char *what,
-                        bool (*is_key)(const char *name), tt_items *out);
-void tt_items_fini(tt_items *s);
-/* A tt_fieldfn (select.h) over items. */
-const char *tt_item_field(const void *item, const char *key);
+/* The rules in order: sets keys of the items that they match, takes out those to skip. */
+tt_err tt_items_apply(tt_arena *a, const tt_yaml *rules, tt_items *l);
+/* Keeps what matches all keys of select. A value that no item has is TT_EJOB. from: the file they are of. */
+tt_err tt_items_select(tt_arena *a, const tt_yaml *select, const char *from, tt_items *l);
+/* Every item's value of key must be in the list; NULL: any. */
+tt_err tt_items_close(tt_arena *a, const tt_yaml *list, const char *key, const tt_items *l);
 
 #endif

@@ -59,6 +59,8 @@ static const tt_format formats[] = {
       {.source = "{instruction}", .target = "{output}", .unless = "input"}}},
     {"flan", {0}, flan_columns, false, tt_head_json, {{.source = "{inputs}", .target = "{targets}"}}},
     {"prompt_completion", {0}, prompt_columns, false, tt_head_json, {{.source = "{prompt}", .target = "{completion}"}}},
+    {"headed", {0}, NULL, false, tt_head_headed, SOURCE_TARGET},
+    {"nested", {0}, NULL, false, tt_head_nested, SOURCE_TARGET},
     {"text", {".txt", ".text"}, text_columns, false, tt_head_text, {{.source = "{text}", .target = ""}}},
 };
 enum { NFORMAT = sizeof formats / sizeof *formats };
@@ -88,7 +90,8 @@ const tt_format *tt_format_of(const char *path)
 
 const char *tt_format_names(void)
 {
-    return "jsonl, json, tsv, csv, superni, dialogsum, samsum, alpaca, flan, prompt_completion, text";
+    return "jsonl, json, tsv, csv, superni, dialogsum, samsum, alpaca, flan, prompt_completion, "
+           "headed, nested, text";
 }
 
 /* ---- rows -----------------------------------------------------------------------------------------------------------*/

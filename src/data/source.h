@@ -77,6 +77,8 @@ tt_err tt_row_bad(tt_reader *r, int64_t line, const char *fmt, ...) TT_PRINTF(3,
 tt_err tt_head_jsonl(tt_reader *r, const char *text, size_t size, tt_filehead *out);
 tt_err tt_head_json(tt_reader *r, const char *text, size_t size, tt_filehead *out); /* one array of objects, or JSONL */
 tt_err tt_head_superni(tt_reader *r, const char *text, size_t size, tt_filehead *out);
+tt_err tt_head_headed(tt_reader *r, const char *text, size_t size, tt_filehead *out);
+tt_err tt_head_nested(tt_reader *r, const char *text, size_t size, tt_filehead *out);
 tt_err tt_head_tsv(tt_reader *r, const char *text, size_t size, tt_filehead *out);
 tt_err tt_head_csv(tt_reader *r, const char *text, size_t size, tt_filehead *out);
 tt_err tt_head_text(tt_reader *r, const char *text, size_t size, tt_filehead *out);

@@ -140,6 +140,7 @@ uint64_t tt_want_tag(const tt_want *w)
 static const char *where_text(const tt_spec *s, tt_arena *a)
 {
     const char *where = tree_text(s->where, a);
+    if (s->each) where = tt_sprintf(a, "%s each %s", where, s->each);
     return s->values_at ? tt_sprintf(a, "%s values %s", where, tree_text(s->values_at, a)) : where;
 }
 

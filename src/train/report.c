@@ -70,6 +70,19 @@ static void say_data(const run *r, const char *what, const tt_sets *s)
                (long long)s->quarantined, r->job->run);
 }
 
+static void say_clean(const run *r)
+{
+    if (!r->clean) return;
+    const tt_clean_set *t = &r->clean->train, *e = &r->clean->evaluation;
+    if (r->clean->duplicates)
+        tt_log("            %lld rows repeat another one, %lld nearly", (long long)(t->exact_inside + t->exact_across),
+               (long long)t->near);
+    if (r->clean->contamination)
+        tt_log("            %lld rows share text with %lld rows of the evaluation", (long long)t->contaminated,
+               (long long)e->contaminated);
+    if (t->dropped) tt_log("            %lld rows are left out for that", (long long)t->dropped);
+}
+
 void report_start(run *r)
 {
     const tt_t5cfg *c = tt_model_cfg(r->model);
@@ -80,6 +93,7 @@ void report_start(run *r)
            r->job->model.path ? r->job->model.path : r->job->model.config, (double)tt_pars_count(r->pars, false) * 1e-6,
            (long long)c->D, (long long)c->L, (long long)c->Ld, (long long)c->V);
     say_data(r, "train", r->train);
+    say_clean(r);
     say_data(r, "validation", r->validation);
     say_data(r, "test", r->test);
     tt_log("mixture     %lld examples an epoch after caps; run folder %s", (long long)tt_mix_epoch(r->mix),

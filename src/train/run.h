@@ -20,6 +20,7 @@ typedef struct run {
     tt_model *model;
     tt_pars *pars;
     tt_sets *train, *validation, *test;
+    tt_clean *clean; /* NULL: nothing was looked for */
     tt_mix *mix;
     tt_batcher *batcher;
     tt_optim *opt;

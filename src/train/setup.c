@@ -53,6 +53,7 @@ static tt_err open_data(run *r)
     TT_TRY(tt_sets_read(r->m, j, j->data.test, "data.test", quarantine, &r->test));
     const tt_sets *all[] = {r->train, r->validation, r->test};
     for (int i = 0; i < 3; i++) TT_TRY(tt_agree(r->m, tt_sets_check(all[i], r->tok)));
+    TT_TRY(tt_clean_open(r->m, j, r->train, r->validation, r->test, false, &r->clean));
     TT_TRY(tt_agree(r->m, tt_sets_exemplars(r->validation, r->train)));
     TT_TRY(tt_agree(r->m, tt_sets_exemplars(r->test, r->train)));
     TT_TRY(tt_agree(r->m, tt_mix_new(j, r->train, &r->mix)));
@@ -107,6 +108,7 @@ void run_close(run *r)
     if (r->xsum) tt_xsum_free(r->xsum);
     if (r->opt) tt_optim_free(r->opt);
     if (r->batcher) tt_batcher_free(r->batcher);
+    if (r->clean) tt_clean_free(r->clean);
     if (r->mix) tt_mix_free(r->mix);
     if (r->train) tt_sets_free(r->train);
     if (r->validation) tt_sets_free(r->validation);

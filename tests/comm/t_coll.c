@@ -31,6 +31,29 @@ static void t_gathers(const tt_mesh *m, const char *how)
     free(root);
 }
 
+/* Rank s sends rank r the numbers 1000 s + r, 7 s + r of them, and nothing from an odd rank to rank 0. */
+static int64_t sent(int s, int r) { return s % 2 && r == 0 ? 0 : 7 * s + r; }
+
+static void t_alltoall(const tt_mesh *m, const char *how)
+{
+    int32_t mine[400];
+    size_t to[16] = {0}, off[16];
+    void *all;
+    for (int r = 0; r < m->size; r++) {
+        to[r + 1] = to[r] + sizeof *mine * (size_t)sent(m->rank, r);
+        for (size_t i = to[r] / sizeof *mine; i < to[r + 1] / sizeof *mine; i++) mine[i] = 1000 * m->rank + r;
+    }
+    tt_alltoallv(m, mine, to, &all, off);
+    int bad = off[0] != 0;
+    for (int s = 0; s < m->size; s++) {
+        const int32_t *x = (const int32_t *)((char *)all + off[s]);
+        bad += off[s + 1] - off[s] != sizeof *mine * (size_t)sent(s, m->rank);
+        for (int64_t i = 0; i < sent(s, m->rank); i++) bad += x[i] != 1000 * s + m->rank;
+    }
+    ok(!bad, "%s: alltoallv brings each rank its own, in rank order", how);
+    free(all);
+}
+
 static void t_cuts(const tt_mesh *m, const char *how)
 {
     int64_t cut[16] = {5}; /* slabs need not start at a cut of 0 */
@@ -104,6 +127,7 @@ int main(int argc, char **argv)
         const tt_mesh *use = i ? &small : &m;
         const char *how = i ? "chunks of 24 bytes" : "one call";
         t_gathers(use, how);
+        t_alltoall(use, how);
         t_cuts(use, how);
         t_sums(use, how);
         t_messages(use, how);
