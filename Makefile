@@ -78,6 +78,7 @@ lint:
 	tests/layers.sh
 bench: all
 	$(OUT)/tutti bench
+	tests/bench/prepare.sh $(OUT) 1 2 4
 
 install: all
 	install -D -m 755 $(OUT)/tutti $(DESTDIR)$(PREFIX)/bin/tutti
