@@ -40,12 +40,18 @@ tt_err tt_verb_help(const tt_mesh *m, const tt_args *args)
            "  - name: reviews                  a name of your choice (default: the file's name)\n"
            "    path: reviews/*.jsonl.gz       a file, or a pattern: one data set per file\n"
            "    format: jsonl                  jsonl json tsv csv superni dialogsum samsum alpaca flan\n"
-           "                                   prompt_completion text\n"
+           "                                   prompt_completion headed nested text\n"
            "    fields: {source: question, target: answer}\n"
-           "    templates: [{source: \"Answer: {question}\", target: \"{answer}\"}]\n"
-           "    category: qa\n"
+           "    values: {answer: {0: \"no\", 1: \"yes\"}}\n"
+           "    options: [\"no\", \"yes\"]\n"
+           "    templates: [{source: \"Answer: {question}\", target: \"{answer}\", kind: direct, weight: 1}]\n"
+           "    category: qa                   so too collection dataset language licence mixture held_out rows\n"
            "    cap: 1000\n"
            "    split: {take: train, validation: 0.05, test: 0.05, seed: 1}\n"
+           "  - list: data/all.yaml            a registry of many\n"
+           "    select: {collection: [superni, flan_cot]}\n"
+           "The mixture:\n"
+           "  mixture: {preset: flan-t5-paper-b, parts: [{name: niv2, from: {collection: superni}}]}\n"
            "The README explains each.\n");
     return TT_OK;
 }
