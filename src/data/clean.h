@@ -83,6 +83,7 @@ typedef struct tt_keyeds { /* growing */
     int64_t n, cap;
 } tt_keyeds;
 void tt_keyeds_add(tt_keyeds *v, uint64_t key, int64_t row);
+void tt_keyeds_reserve(tt_keyeds *v, int64_t n); /* room for n in all */
 void tt_keyeds_fini(tt_keyeds *v);
 void tt_keyeds_sort(tt_keyeds *v);                          /* by key; equal keys keep their order */
 void tt_keyeds_unique(tt_keyeds *v);                        /* by key, then row; each once */

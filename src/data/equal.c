@@ -173,6 +173,7 @@ void tt_find_equal(tt_search *s)
 {
     const tt_corpus *c = s->c;
     tt_keyeds v = {0};
+    tt_keyeds_reserve(&v, c->hi - c->lo + c->eval_hi - c->eval_lo);
     hash_sources(c, c->lo, c->hi, &v);
     hash_sources(c, c->eval_lo, c->eval_hi, &v);
     tt_keyeds_exchange(c->m, &v);

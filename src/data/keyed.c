@@ -13,6 +13,13 @@ void tt_keyeds_add(tt_keyeds *v, uint64_t key, int64_t row)
     v->x[v->n++] = (tt_keyed){key, row};
 }
 
+void tt_keyeds_reserve(tt_keyeds *v, int64_t n)
+{
+    if (n <= v->cap) return;
+    v->cap = n;
+    v->x = tt_realloc(v->x, sizeof *v->x * (size_t)n);
+}
+
 void tt_keyeds_fini(tt_keyeds *v)
 {
     free(v->x);

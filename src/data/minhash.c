@@ -3,10 +3,11 @@
  * Two rows are nearly equal if they ask alike (tt_member.frame) and column by column, source and target, their texts are equal or, from
  * 5 words on, their sets of 5-grams (Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better") have a Jaccard
  * similarity of at least 0.8: in a text of 100 words about two words in different places may differ. Column by column, because a question
- * is a small part of the passage that it asks about, and what is asked must not drown in it; for the same reason no more than about 8
- * words in a row may differ, which matters in long texts alone. Across sets a text must also begin and end with the same two words, and
- * wording counts: where prompts are part of the text, as in P3, a passage under the prompt of another set is another question. Symbols count as words: "3 + 4" is not "3 - 4".
- * 5-grams that are a set's wording (tt_is_wording, in a sample of its rows) are left out, so that a prompt makes no two rows alike.
+ * is a small part of the passage that it asks about, and what is asked must not drown in it. For the same reason no more than 6 words in
+ * a row may differ (two changes close to each other make 6 at most), which matters in long texts alone. Across sets a text must also
+ * begin and end with the same two words, and wording counts: where prompts are part of the text, as in P3, a passage under the prompt of
+ * another set is another question. Symbols count as words: "3 + 4" is not "3 - 4". Within a set 5-grams that are its wording
+ * (tt_is_wording, in a sample of its rows) are left out, so that a prompt makes no two rows alike.
  *
  * Candidates agree in one of 16 bands of 4 of 64 minima over the source's 5-grams. The texts are at hand on every rank, so candidates
  * are compared exactly: none is taken by chance. A pair of similarity J becomes a candidate with probability 1 - (1 - J^4)^16: 0.9998 at
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRAM = 5, BINS = 64, BANDS = 16, ROWS = BINS / BANDS, LEADERS = 8, SAMPLE = 1000, MOST_APART = 12, ENDS = 2 };
+enum { GRAM = 5, BINS = 64, BANDS = 16, ROWS = BINS / BANDS, LEADERS = 8, SAMPLE = 1000, MOST_APART = 6, ENDS = 2 };
 
 /* ---- wording ----------------------------------------------------------------------------------------------------------*/
 
@@ -144,19 +145,20 @@ static bool overlap(const uint64_t *x, int64_t nx, const uint64_t *y, int64_t ny
     return 10 * both >= 8 * (nx + ny - both);
 }
 
-/* The most 5-grams in a row of text i of w that are neither in y[n] nor wording: r other words in a row make r + 4. */
+/* The most words in a row of text i of w that are in no 5-gram of y[n], nor in wording. */
 static int64_t longest_gap(const tt_words *w, int i, const tt_hashes *wording, uint64_t *y, int64_t n, tt_hashes *one)
 {
     tt_hashes other = {y, n, n};
-    int64_t most = 0, here = 0;
+    int64_t most = 0, known = 0; /* words before known are done with */
     one->n = 0;
     text_grams(w, i, one);
     for (int64_t k = 0; k < one->n; k++) {
-        bool same = tt_hashes_has(&other, one->x[k]) || tt_hashes_has(wording, one->x[k]);
-        here = same ? 0 : here + 1;
-        if (here > most) most = here;
+        if (!tt_hashes_has(&other, one->x[k]) && !tt_hashes_has(wording, one->x[k])) continue;
+        if (k - known > most) most = k - known;
+        known = k + GRAM;
     }
-    return most;
+    int64_t rest = text_words(w, i) - known;
+    return rest > most ? rest : most;
 }
 
 /* Text i begins and ends with the same words in both, which have some 5-grams in it. */
@@ -247,17 +249,19 @@ static uint32_t band_key(const uint64_t *min)
 }
 
 typedef struct bands { /* of this rank's rows that have 5-grams: 72 bytes each */
-    int64_t n, cap, *row;
+    int64_t n, *row;
     uint32_t (*key)[BANDS];
 } bands;
 
+/* Room for all rows; memory is taken when it is written to. */
+static bands bands_new(int64_t rows)
+{
+    size_t n = (size_t)rows + 1;
+    return (bands){0, tt_malloc(sizeof(int64_t) * n), tt_malloc(sizeof(uint32_t[BANDS]) * n)};
+}
+
 static void bands_add(bands *v, int64_t row, const uint64_t *min)
 {
-    if (v->n == v->cap) {
-        v->cap = v->cap ? v->cap + v->cap / 4 : 1024;
-        v->row = tt_realloc(v->row, sizeof *v->row * (size_t)v->cap);
-        v->key = tt_realloc(v->key, sizeof *v->key * (size_t)v->cap);
-    }
     for (int b = 0; b < BANDS; b++) v->key[v->n][b] = band_key(min + ROWS * b);
     v->row[v->n++] = row;
 }
@@ -319,7 +323,8 @@ static void bucket(near *k, const tt_keyed *v, int64_t n)
 
 static void one_band(near *k, const bands *own, int band)
 {
-    tt_keyeds v = {.x = tt_malloc(sizeof *v.x * (size_t)(own->n + 1)), .cap = own->n + 1};
+    tt_keyeds v = {0};
+    tt_keyeds_reserve(&v, own->n);
     for (int64_t i = 0; i < own->n; i++) tt_keyeds_add(&v, (uint64_t)own->key[i][band] << 32, own->row[i]);
     tt_keyeds_exchange(k->s->c->m, &v);
     for (int64_t i = 0, j; i < v.n; i = j) {
@@ -375,7 +380,7 @@ void tt_find_near(tt_search *s)
     near *k = tt_malloc(sizeof *k);
     *k = (near){.s = s, .wording = wording, .seen = tt_malloc(sizeof *k->seen * SEEN)};
     memset(k->seen, 0, sizeof *k->seen * SEEN);
-    bands own = {0};
+    bands own = bands_new(s->c->hi - s->c->lo);
     sign(k, &own);
     for (int b = 0; b < BANDS; b++) one_band(k, &own, b);
     free(own.row);
