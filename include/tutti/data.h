@@ -32,8 +32,8 @@ tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool specia
 tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out);
 void tt_tok_begin(const tt_tok *t, tt_ids *out);
 void tt_tok_end(const tt_tok *t, tt_ids *out);
-/* Are the ids of a text those of its words, cut at blanks (' ' \t \n \r), one after another? True for T5's models: they have no piece with a
- * blank past its front, and normalization takes blanks together. Words are then looked up in a cache of at most 64 MiB, and SentencePiece
+/* Are the ids of a text those of its words, one after another, cut at blanks (those of ' ' \t \n \r that normalization takes for one)? True
+ * for T5's models: they have no piece with a blank past its front, and blanks in a row count as one. Words are then looked up in a cache of at most 64 MiB, and SentencePiece
  * sees only new ones; the ids stay its own of the whole text, to the bit. One thread at a time may use a tokenizer. */
 bool tt_tok_by_words(const tt_tok *t);
 /* Would the words of this text have the same ids in any text of at most whole bytes? False where a word has two segmentations that are

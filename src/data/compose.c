@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char mark[] = "\xe2\x96\x81";
+static const char mark[] = "\xe2\x96\x81", blanks[] = " \n\t\r";
 
 /* Also no piece with a blank of the raw text: a user-defined piece is matched before normalization. */
 static bool pieces_compose(const tt_tok *t)
 {
     for (int id = 0; id < t->npiece; id++) {
         const char *p = tt_spm_piece(t->spm, id);
-        if (strpbrk(p, " \t\r\n") || (*p && strstr(p + 1, mark))) return false;
+        if (strpbrk(p, blanks) || (*p && strstr(p + 1, mark))) return false;
     }
     return true;
 }
@@ -22,7 +22,7 @@ static bool pieces_compose(const tt_tok *t)
 static bool specials_compose(const tt_tok *t)
 {
     for (int i = 0; i < t->nspecial; i++)
-        if (strpbrk(t->special[i].text, " \t\r\n")) return false;
+        if (strpbrk(t->special[i].text, blanks)) return false;
     return true;
 }
 
@@ -40,30 +40,46 @@ static bool same_ids(const tt_ids *a, const tt_ids *b)
     return a->n == b->n && (!a->n || !memcmp(a->id, b->id, sizeof *a->id * (size_t)a->n));
 }
 
+static bool is_cut(const tt_tok *t, char c) { return t->byte[(unsigned char)c] & TT_BYTE_CUT; }
+
 /* SentencePiece on each word for itself. */
 static tt_err word_by_word(const tt_tok *t, const char *text, tt_ids *out)
 {
-    for (size_t n; *text; text += n) {
-        text += strspn(text, " \t\r\n");
-        n = strcspn(text, " \t\r\n");
-        TT_TRY(tt_tok_plain(t, text, n, out));
+    for (const char *p = text; *p; text = p) {
+        while (*p && is_cut(t, *p)) p++;
+        for (text = p; *p && !is_cut(t, *p);) p++;
+        TT_TRY(tt_tok_plain(t, text, (size_t)(p - text), out));
     }
     return TT_OK;
 }
 
+static bool composes(const tt_tok *t, const char *text)
+{
+    tt_ids whole = {0}, words = {0};
+    bool same = tt_tok_plain(t, text, strlen(text), &whole) == TT_OK && word_by_word(t, text, &words) == TT_OK &&
+                same_ids(&whole, &words);
+    tt_ids_fini(&whole);
+    tt_ids_fini(&words);
+    return same;
+}
+
+/* A blank stays a cut if words fall apart at it, alone and beside itself; line ends are no blanks where nothing is normalized. */
+static void find_cuts(tt_tok *t)
+{
+    for (const char *c = blanks; *c; c++) {
+        char probe[] = {*c, *c, 'a', *c, 'b', *c, *c, 'a', *c, 0};
+        uint8_t *b = &t->byte[(unsigned char)*c];
+        *b = TT_BYTE_CUT;
+        if (!composes(t, probe)) *b = TT_BYTE_OTHER;
+    }
+}
+
 static bool blanks_compose(const tt_tok *t)
 {
-    static const char *const probe[] = {"",       " ",      " \n\t",    "a b",       "a  b",         " a b ",
-                                        "a\nb",   "a\tb",   "a\rb",     "a\r\nb",    "\na \n\n b\n", "\ta\t\tb\t",
-                                        "\ra\r ", "a \r\n", "a b \n c", "\n \r\t a", "a\tb\n\tc\r"};
-    bool same = true;
-    for (size_t i = 0; same && i < sizeof probe / sizeof *probe; i++) {
-        tt_ids whole = {0}, words = {0};
-        same = tt_tok_plain(t, probe[i], strlen(probe[i]), &whole) == TT_OK &&
-               word_by_word(t, probe[i], &words) == TT_OK && same_ids(&whole, &words);
-        tt_ids_fini(&whole);
-        tt_ids_fini(&words);
-    }
+    static const char *const probe[] = {"",         " ",          " \n\t", "a\r\nb", "a \n\t\rb", "\r\n a\r \t\n",
+                                        "a b \n c", "a\tb\n\tc\r"};
+    bool same = is_cut(t, ' ');
+    for (size_t i = 0; same && i < sizeof probe / sizeof *probe; i++) same = composes(t, probe[i]);
     return same;
 }
 
@@ -75,14 +91,14 @@ static size_t put(char *to, const char *text, size_t size)
 
 bool tt_tok_fits(const tt_tok *t, const char *word, size_t size, const tt_ids *ids)
 {
-    static const char blank[] = " \n\t\r";
-    char text[4 * (TT_WORD_BYTES + 1) + 3];
+    char text[(sizeof blanks - 1) * (TT_WORD_BYTES + 1) + 3];
     size_t n = put(text, "a", 1);
     tt_ids want = {0}, got = {0};
     bool good = tt_tok_plain(t, "a", 1, &want) == TT_OK;
     int na = want.n;
-    for (int i = 0; i < 4; i++) {
-        n += put(text + n, blank + i, 1);
+    for (const char *c = blanks; *c; c++) {
+        if (!is_cut(t, *c)) continue;
+        n += put(text + n, c, 1);
         n += put(text + n, word, size);
         for (int k = 0; k < ids->n; k++) tt_ids_push(&want, ids->id[k]);
     }
@@ -123,7 +139,7 @@ void tt_tok_compose(tt_tok *t)
 {
     for (int c = 0; c < 256; c++)
         if (c <= ' ' || c > '~') t->byte[c] |= TT_BYTE_OTHER;
-    for (const char *c = " \t\r\n"; *c; c++) t->byte[(unsigned char)*c] = TT_BYTE_CUT;
+    find_cuts(t);
     if (!model_composes(t) || !blanks_compose(t) || !ascii_composes(t)) return;
     if (t->file.kind == TT_SPM_UNIGRAM && !(t->lattice = tt_lattice_new(t->spm, &t->file))) return;
     price_pieces(t);

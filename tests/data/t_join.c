@@ -173,14 +173,31 @@ static size_t tied_text(uint64_t k, size_t most, char *out)
     return size;
 }
 
-static void long_cases(const tt_tok *t, uint64_t cases)
+/* Words for near_model: pairs, which are firm, and now and then three to six letters, or unknown characters, which cost most for their
+ * size. */
+static size_t near_text(uint64_t k, size_t most, char *out)
+{
+    tt_rkey key = tt_key(k, "near", 0, 0, 0);
+    size_t size = 0;
+    for (uint64_t i = 0; size + 64 < most; i += 9) {
+        bool near = tt_rand_below(key, i, 4 * (k % 64) + 1) == 0, unknown = !near && k % 3 == 0 && i % 2;
+        for (uint64_t n = near ? 3 + tt_rand_below(key, i + 1, 4) : 2; n; n--)
+            out[size++] = unknown ? '~' : (char)('a' + tt_rand_below(key, i + 1 + n, 26));
+        out[size++] = ' ';
+    }
+    return size;
+}
+
+typedef size_t make_text(uint64_t k, size_t most, char *out);
+
+static void long_cases(const tt_tok *t, make_text *make, uint64_t cases)
 {
     static char text[40000];
     tt_ids want = {0}, body = {0}, join = {0}, ids[8] = {{0}};
     tt_part part[8];
     int64_t bad = 0, parts = 0;
     for (uint64_t k = 0; k < cases; k++) {
-        size_t size = tied_text(k, k % 2 ? sizeof text : 2000, text);
+        size_t size = make(k, k % 2 ? sizeof text : 2000, text);
         want.n = body.n = join.n = 0;
         tt_tok_body_plain(t, text, size, &want);
         tt_tok_body(t, text, size, &body);
@@ -189,8 +206,8 @@ static void long_cases(const tt_tok *t, uint64_t cases)
         bad += !same(&want, &body) || !same(&want, &join);
         for (int i = 0; i < n; i++) parts += part[i].ids != NULL;
     }
-    ok(!bad && parts, "%lld long texts with ties, %lld parts with ids (%lld wrong)", (long long)cases, (long long)parts,
-       (long long)bad);
+    ok(!bad && parts, "%lld long texts with ties or near ties, %lld parts with ids (%lld wrong)", (long long)cases,
+       (long long)parts, (long long)bad);
     tt_ids_fini(&want);
     tt_ids_fini(&body);
     tt_ids_fini(&join);
@@ -251,7 +268,7 @@ static void folder(const char *dir, const char *name, bool words, uint64_t cases
     }
     ok(tt_tok_by_words(t) == words, "%s %s at blanks", name, words ? "composes" : "does not compose");
     random_cases(t, name, cases);
-    if (words) long_cases(t, 120);
+    if (words) long_cases(t, tied_text, 120);
     if (real) dialogues(t);
     tt_tok_close(t);
 }
@@ -276,6 +293,33 @@ static void no_mark(place *p)
     tt_tok_close(t);
 }
 
+/* Letters and pairs of letters, whose scores make segmentations of a word differ by 1e-6 to 1e-2. */
+static void near_model(place *p)
+{
+    enum { N = 26, ALL = 1 + N + N * N };
+    static char text[ALL][4];
+    static const char *piece[ALL];
+    static float score[ALL];
+    tt_rkey key = tt_key(1, "pairs", 0, 0, 0);
+    for (int i = 0; i < ALL; i++) {
+        int a = i - 1, pair = i - 1 - N;
+        if (i == 0)
+            snprintf(text[i], 4, "%s", "\xe2\x96\x81");
+        else if (pair < 0)
+            snprintf(text[i], 4, "%c", 'a' + a);
+        else
+            snprintf(text[i], 4, "%c%c", 'a' + pair / N, 'a' + pair % N);
+        piece[i] = text[i];
+        score[i] = pair < 0 ? -3 : -5 - (float)pow(10, -2 - 4 * tt_rand01(key, (uint64_t)i));
+    }
+    char *path = tt_sprintf(p->a, "%s/near.model", p->dir);
+    model_write(path, ALL, piece, score);
+    tt_tok *t;
+    if (!ok(tt_tok_open(path, &t) == TT_OK && tt_tok_by_words(t), "a model with near ties %s", tt_fail_text())) return;
+    long_cases(t, near_text, 600);
+    tt_tok_close(t);
+}
+
 int main(int argc, char **argv)
 {
     tt_mesh m;
@@ -285,6 +329,7 @@ int main(int argc, char **argv)
     random_cases(own, "a model of single characters", 20000);
     tt_tok_close(own);
     no_mark(&p);
+    near_model(&p);
     folder("data/models/nano-t5", "nano-t5", true, 50000, false);
     if (shared_dir()) {
         folder(tt_sprintf(p.a, "%s/tokenizers/t5", shared_dir()), "t5", true, 150000, true);
