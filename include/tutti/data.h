@@ -34,11 +34,12 @@ tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out);
 tt_err tt_tok_body_sure(const tt_tok *t, const char *text, size_t size, tt_ids *out, bool *sure);
 void tt_tok_begin(const tt_tok *t, tt_ids *out);
 void tt_tok_end(const tt_tok *t, tt_ids *out);
-/* Are the ids of a text those of its words, cut at blanks, one after another? True for T5's models: they have no piece with a blank past its
- * front, and normalization takes blanks together. Words are then looked up, and SentencePiece sees only new ones. */
+/* Are the ids of a text those of its words, one after another, cut at blanks (those of ' ' \t \n \r that normalization takes for one)? True
+ * for T5's models: they have no piece with a blank past its front, and blanks in a row count as one. Words are then looked up in a cache of at most 64 MiB, and SentencePiece
+ * sees only new ones; the ids stay its own of the whole text, to the bit. One thread at a time may use a tokenizer. */
 bool tt_tok_by_words(const tt_tok *t);
 /* Would the words of this text have the same ids in any text of at most whole bytes? False where a word has two segmentations that are
- * equally likely to within what rounding can do: there SentencePiece's choice depends on all that stands before. */
+ * equally likely to within what rounding can do ("mmm": mm m, m mm): there SentencePiece's choice depends on all that stands before. */
 bool tt_tok_sure(const tt_tok *t, const char *text, size_t size, size_t whole);
 enum { TT_SURE_BYTES = 8192 };
 /* A piece of a text, and its ids where they are known and tt_tok_sure up to TT_SURE_BYTES: those of tt_tok_body of the piece alone. */

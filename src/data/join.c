@@ -1,104 +1,122 @@
-/* Ids of a text in parts. A tokenizer by words needs only the words at the seams again; the rest is copied. */
+/* Parts to one text's ids. Between the first and the last blank of a part its words are whole, so their ids stand; what is before, after
+ * and between such parts is a seam: one or two words that are put together and looked up. */
 #include "tok.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-typedef struct join {
+typedef struct joint {
     const tt_tok *t;
-    size_t whole; /* bytes of all parts */
-    tt_bytes *b;  /* a word that waits for what follows it; later the whole text */
     tt_ids *out;
-    bool sure; /* so far word by word is right */
-} join;
+    tt_firm firm;
+    char *seam; /* the word that may go on in the next part */
+    size_t size, cap;
+} joint;
 
-static void hold(tt_bytes *b, const char *s, size_t n)
+static void sew(joint *j, const char *text, size_t size)
 {
-    if (b->n + n > b->cap) {
-        b->cap = 2 * (b->n + n) + 64;
-        b->p = tt_realloc(b->p, b->cap);
+    if (!size) return;
+    if (j->size + size > j->cap) {
+        j->cap = 2 * (j->size + size);
+        j->seam = tt_realloc(j->seam, j->cap);
     }
-    if (n) memcpy(b->p + b->n, s, n);
-    b->n += n;
+    memcpy(j->seam + j->size, text, size);
+    j->size += size;
 }
 
-/* Whole words. */
-static tt_err put(join *j, const char *s, size_t n, tt_ids *out)
+static tt_err end_seam(joint *j)
 {
-    return n && j->sure ? tt_tok_try(j->t, s, n, j->whole, out, &j->sure) : TT_OK;
+    size_t size = j->size;
+    j->size = 0;
+    return size ? tt_tok_firm_body(j->t, j->seam, size, j->out, &j->firm) : TT_OK;
 }
 
-static tt_err flush(join *j)
+/* How many ids a text has: the first or last word of a part. */
+static tt_err count(joint *j, const char *text, size_t size, int *n)
 {
-    size_t n = j->b->n;
-    j->b->n = 0;
-    return put(j, j->b->p, n, j->out);
+    int before = j->out->n;
+    tt_err e = tt_tok_firm_body(j->t, text, size, j->out, &j->firm);
+    *n = j->out->n - before;
+    j->out->n = before;
+    return e;
 }
 
-/* Ids of the one word s[0..n). */
-static tt_err count(join *j, const char *s, size_t n, int *ids)
+/* A bound of the copied ids' scores: one unknown id may stand for a run of characters. */
+static double cost_of(const tt_tok *t, const int32_t *ids, int n, size_t size)
 {
-    tt_ids *scratch = tt_tok_scratch(j->t);
-    scratch->n = 0;
-    TT_TRY(put(j, s, n, scratch));
-    *ids = scratch->n;
-    return TT_OK;
-}
-
-/* Bytes [from, to) of a part, which begin and end at ends of words. */
-static tt_err middle(join *j, const tt_part *p, size_t from, size_t to)
-{
-    int lead, tail;
-    if (from >= to) return TT_OK;
-    if (!p->ids || j->whole > TT_SURE_BYTES) return put(j, p->text + from, to - from, j->out);
-    TT_TRY(count(j, p->text, from, &lead));
-    TT_TRY(count(j, p->text + to, p->size - to, &tail));
-    if (j->sure) tt_ids_append(j->out, p->ids + lead, p->n - lead - tail);
-    return TT_OK;
-}
-
-/* Does a word of part i go on in the next part that is not empty? */
-static bool glued(int n, const tt_part *part, int i)
-{
-    if (tt_is_blank(part[i].text[part[i].size - 1])) return false;
-    for (i++; i < n; i++)
-        if (part[i].size) return !tt_is_blank(part[i].text[0]);
-    return false;
-}
-
-static tt_err one_part(join *j, int n, const tt_part *part, int i)
-{
-    const tt_part *p = &part[i];
-    size_t from = 0, to = p->size;
-    if (!p->size) return TT_OK;
-    if (j->b->n) {
-        while (from < p->size && !tt_is_blank(p->text[from])) from++;
-        hold(j->b, p->text, from);
-        if (from == p->size && glued(n, part, i)) return TT_OK; /* the word goes on */
-        TT_TRY(flush(j));
+    double cost = 0;
+    bool unknown = false;
+    for (int i = 0; i < n; i++) {
+        if (ids[i] < t->npiece) cost += t->cost[ids[i]];
+        unknown |= ids[i] == tt_spm_unk(t->spm);
     }
-    if (glued(n, part, i))
-        while (to > from && !tt_is_blank(p->text[to - 1])) to--;
-    TT_TRY(middle(j, p, from, to));
-    hold(j->b, p->text + to, p->size - to);
+    return unknown ? cost + (double)t->unk_cost * (double)size : cost;
+}
+
+static tt_err copy_inner(joint *j, const tt_part *p, size_t first, size_t last)
+{
+    int head, tail;
+    TT_TRY(count(j, p->text, first, &head));
+    TT_TRY(count(j, p->text + last, p->size - last, &tail));
+    int n = p->n - head - tail;
+    if (n < 0 && j->firm.slack > 0) TT_BUG("a part's ids are not those of its text");
+    j->firm.slack = fminf(j->firm.slack, (float)TT_SURE_SLACK(TT_SURE_BYTES)); /* it has at least this */
+    if (n <= 0) return TT_OK;
+    tt_ids_reserve(j->out, n);
+    memcpy(j->out->id + j->out->n, p->ids + head, sizeof *p->ids * (size_t)n);
+    j->out->n += n;
+    j->firm.cost += cost_of(j->t, p->ids + head, n, p->size);
     return TT_OK;
 }
 
-static tt_err by_words(join *j, int n, const tt_part *part)
+static bool is_cut(const tt_tok *t, char c) { return t->byte[(unsigned char)c] & TT_BYTE_CUT; }
+
+static tt_err add_part(joint *j, const tt_part *p)
 {
-    for (int i = 0; i < n && j->sure; i++) TT_TRY(one_part(j, n, part, i));
-    return flush(j);
+    size_t first = 0, last = p->size;
+    while (first < p->size && !is_cut(j->t, p->text[first])) first++;
+    sew(j, p->text, first);
+    if (first == p->size) return TT_OK;
+    while (!is_cut(j->t, p->text[last - 1])) last--;
+    TT_TRY(end_seam(j));
+    TT_TRY(p->ids ? copy_inner(j, p, first, last)
+                  : tt_tok_firm_body(j->t, p->text + first, last - first, j->out, &j->firm));
+    sew(j, p->text + last, p->size - last);
+    return TT_OK;
+}
+
+/* *firm: the ids are those of the whole text. */
+static tt_err join_words(const tt_tok *t, int n, const tt_part *part, tt_ids *out, bool *firm)
+{
+    joint j = {.t = t, .out = out, .firm = TT_FIRM};
+    tt_err e = TT_OK;
+    for (int i = 0; e == TT_OK && i < n && j.firm.slack > 0; i++) e = add_part(&j, &part[i]);
+    if (e == TT_OK) e = end_seam(&j);
+    free(j.seam);
+    *firm = tt_firm_ok(&j.firm);
+    return e;
+}
+
+static tt_err join_texts(const tt_tok *t, int n, const tt_part *part, tt_ids *out)
+{
+    size_t size = 0;
+    for (int i = 0; i < n; i++) size += part[i].size;
+    char *text = tt_malloc(size + 1);
+    size = 0;
+    for (int i = 0; i < n; size += part[i++].size)
+        if (part[i].size) memcpy(text + size, part[i].text, part[i].size);
+    tt_err e = tt_tok_body(t, text, size, out);
+    free(text);
+    return e;
 }
 
 tt_err tt_tok_join(const tt_tok *t, int n, const tt_part *part, tt_ids *out)
 {
-    join j = {.t = t, .b = tt_tok_bytes(t), .out = out, .sure = tt_tok_by_words(t)};
     int before = out->n;
-    for (int i = 0; i < n; i++) j.whole += part[i].size;
-    j.b->n = 0;
-    TT_TRY(by_words(&j, n, part));
-    if (j.sure) return TT_OK;
+    bool firm = false;
+    if (t->words) TT_TRY(join_words(t, n, part, out, &firm));
+    if (firm) return TT_OK;
     out->n = before;
-    j.b->n = 0;
-    for (int i = 0; i < n; i++) hold(j.b, part[i].text, part[i].size);
-    return tt_tok_body_plain(t, j.b->p, j.b->n, out);
+    return join_texts(t, n, part, out);
 }

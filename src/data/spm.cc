@@ -1,9 +1,10 @@
 /* libsentencepiece behind C functions (spm.h). */
 #include "spm.h"
 
-#include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <sentencepiece_processor.h>
@@ -35,6 +36,8 @@ try {
 
 const char *tt_spm_piece(const tt_spm *s, int id) { return s->proc.IdToPiece(id).c_str(); }
 
+float tt_spm_score(const tt_spm *s, int id) { return s->proc.GetScore(id); }
+
 int tt_spm_byte(const tt_spm *s, int id)
 {
     return s->proc.IsByte(id) ? (int)std::strtol(tt_spm_piece(s, id) + 3, nullptr, 16) : -1;
@@ -44,20 +47,6 @@ int tt_spm_pad(const tt_spm *s) { return s->proc.pad_id(); }
 int tt_spm_eos(const tt_spm *s) { return s->proc.eos_id(); }
 int tt_spm_bos(const tt_spm *s) { return s->proc.bos_id(); }
 int tt_spm_unk(const tt_spm *s) { return s->proc.unk_id(); }
-
-double tt_spm_margin(const tt_spm *s, const char *text, size_t size)
-try {
-    std::vector<std::vector<int>> best;
-    if (!s->proc.NBestEncode(absl::string_view(text, size), 2, &best).ok() || best.empty()) return 0;
-    if (best.size() < 2) return HUGE_VAL;
-    double score[2] = {0, 0};
-    for (int k = 0; k < 2; k++)
-        for (int id : best[k])
-            if (!s->proc.IsUnknown(id)) score[k] += s->proc.GetScore(id); /* unknown characters are in both */
-    return score[0] - score[1];
-} catch (...) {
-    return 0;
-}
 
 int tt_spm_encode(const tt_spm *s, const char *text, size_t size, int32_t **ids)
 try {
@@ -70,4 +59,19 @@ try {
     return (int)v.size();
 } catch (...) {
     return -1;
+}
+
+char *tt_spm_normal(const tt_spm *s, const char *text, size_t size, size_t *len)
+try {
+    std::vector<std::string> piece;
+    if (!s->proc.Encode(absl::string_view(text, size), &piece).ok()) return nullptr;
+    std::string all;
+    for (const std::string &p : piece) all += p;
+    char *out = (char *)std::malloc(all.size() + 1);
+    if (!out) return nullptr;
+    std::memcpy(out, all.data(), all.size());
+    *len = all.size();
+    return out;
+} catch (...) {
+    return nullptr;
 }

@@ -4,9 +4,7 @@
  * Two families, told apart by the model file: T5 has no <s>, appends </s>, and owns sentinels above the pieces; Llama has <s>, which
  * is put in front, and appends nothing. tokenizer_config.json (add_bos_token, add_eos_token, extra_ids) overrides this. */
 #include "tok.h"
-#include "spm.h"
 #include "utf8.h"
-#include "words.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -17,31 +15,9 @@
 
 enum { MAX_EXTRA = 100000, DEFAULT_EXTRA = 100, PATH_SIZE = 4096 };
 
-typedef struct added {
-    char *text;
-    size_t len;
-    int32_t id;
-} added;
-
-struct tt_tok {
-    tt_spm *spm;
-    int npiece, extra; /* extra: sentinels above the pieces */
-    bool add_bos, add_eos;
-    int nspecial;
-    added *special;
-    bool starts[256]; /* can a special token's text begin with this byte? */
-    char hash[33];
-    bool by_words;
-    struct work { /* grows while the tokenizer is used; behind a pointer, so that it can be const */
-        tt_words *words;
-        tt_ids scratch;
-        tt_bytes bytes;
-    } * work;
-};
-
 /* ---- ids -------------------------------------------------------------------------------------------------------*/
 
-static void reserve(tt_ids *v, int more)
+void tt_ids_reserve(tt_ids *v, int more)
 {
     if (v->n + more <= v->cap) return;
     v->cap = v->n + more > 2 * v->cap ? v->n + more + 16 : 2 * v->cap;
@@ -50,16 +26,8 @@ static void reserve(tt_ids *v, int more)
 
 void tt_ids_push(tt_ids *v, int32_t id)
 {
-    reserve(v, 1);
+    tt_ids_reserve(v, 1);
     v->id[v->n++] = id;
-}
-
-void tt_ids_append(tt_ids *v, const int32_t *id, int n)
-{
-    if (n <= 0) return;
-    reserve(v, n);
-    memcpy(v->id + v->n, id, sizeof *id * (size_t)n);
-    v->n += n;
 }
 
 void tt_ids_fini(tt_ids *v)
@@ -118,8 +86,9 @@ static tt_err load_model(tt_tok *t, const char *path)
     TT_TRY(tt_slurp(path, &bytes, &size));
     t->spm = tt_spm_new(bytes, size);
     hash_hex(bytes, size, t->hash);
+    bool good = t->spm && tt_spm_file_read(bytes, size, &t->file) && t->file.npiece == tt_spm_size(t->spm);
     free(bytes);
-    if (!t->spm)
+    if (!good)
         return tt_fail(TT_EDATA, "%s: is not a SentencePiece model; copy it again from the model's folder", path);
     t->npiece = tt_spm_size(t->spm);
     if (tt_spm_unk(t->spm) < 0) return tt_fail(TT_EDATA, "%s: the model has no unknown piece; use another", path);
@@ -187,8 +156,8 @@ static void add_special(tt_tok *t, const char *text, int id)
 {
     if (id < 0 || !*text) return;
     t->special = tt_realloc(t->special, sizeof *t->special * (size_t)(t->nspecial + 1));
-    t->special[t->nspecial++] = (added){strdup(text), strlen(text), id};
-    t->starts[(unsigned char)*text] = true;
+    t->special[t->nspecial++] = (tt_special){strdup(text), strlen(text), id};
+    t->byte[(unsigned char)*text] |= TT_BYTE_SPECIAL;
 }
 
 static void add_specials(tt_tok *t)
@@ -201,29 +170,6 @@ static void add_specials(tt_tok *t)
         snprintf(text, sizeof text, "<extra_id_%d>", k);
         add_special(t, text, tt_tok_sentinel(t, k));
     }
-}
-
-/* Do the ids of a text's words, cut at blanks, give those of the text? Where a blank is only ever the front of a piece and blanks in a row,
- * or at the ends, count as one or none: T5's models. Llama's have pieces of several blanks. */
-static bool composes(const tt_tok *t)
-{
-    static const char *const probe[] = {"a  b", " a b ", "a\nb", "a\tb", "a\r\nb", "a \n\tb"};
-    tt_ids one = {0}, all = {0};
-    bool good = true;
-    for (int i = 0; i < t->npiece && good; i++) {
-        const char *p = tt_spm_piece(t->spm, i);
-        good = !*p || !strstr(p + 1, "\xe2\x96\x81");
-    }
-    for (int i = 0; i < t->nspecial && good; i++) good = !strpbrk(t->special[i].text, " \n\t\r");
-    good = good && tt_tok_body_plain(t, "a", 1, &one) == TT_OK && tt_tok_body_plain(t, "b", 1, &one) == TT_OK;
-    for (size_t i = 0; i < sizeof probe / sizeof *probe && good; i++) {
-        all.n = 0;
-        good = tt_tok_body_plain(t, probe[i], strlen(probe[i]), &all) == TT_OK && all.n == one.n &&
-               !memcmp(all.id, one.id, sizeof *one.id * (size_t)one.n);
-    }
-    tt_ids_fini(&one);
-    tt_ids_fini(&all);
-    return good;
 }
 
 tt_err tt_tok_open(const char *dir, tt_tok **out)
@@ -239,10 +185,7 @@ tt_err tt_tok_open(const char *dir, tt_tok **out)
         return e;
     }
     add_specials(t);
-    t->work = tt_malloc(sizeof *t->work);
-    *t->work = (struct work){0};
-    t->by_words = composes(t);
-    if (t->by_words) t->work->words = tt_words_new();
+    tt_tok_compose(t);
     *out = t;
     return TT_OK;
 }
@@ -251,14 +194,12 @@ void tt_tok_close(tt_tok *t)
 {
     if (!t) return;
     tt_spm_free(t->spm);
+    tt_spm_file_fini(&t->file);
+    tt_lattice_free(t->lattice);
+    tt_words_free(t->words);
+    free(t->cost);
     for (int i = 0; i < t->nspecial; i++) free(t->special[i].text);
     free(t->special);
-    if (t->work) {
-        tt_words_free(t->work->words);
-        tt_ids_fini(&t->work->scratch);
-        free(t->work->bytes.p);
-        free(t->work);
-    }
     free(t);
 }
 
@@ -277,172 +218,11 @@ int tt_tok_sentinel(const tt_tok *t, int k)
 
 void tt_tok_hash(const tt_tok *t, char hex[33]) { memcpy(hex, t->hash, 33); }
 
-/* ---- encoding -------------------------------------------------------------------------------------------------------*/
-
-static tt_err encode_plain(const tt_tok *t, const char *text, size_t size, tt_ids *out)
-{
-    if (!size) return TT_OK;
-    int32_t *ids;
-    int n = tt_spm_encode(t->spm, text, size, &ids);
-    if (n < 0) return tt_fail(TT_EDATA, "the tokenizer could not encode a text of %zu bytes; shorten it", size);
-    reserve(out, n);
-    if (n) memcpy(out->id + out->n, ids, sizeof *ids * (size_t)n);
-    out->n += n;
-    free(ids);
-    return TT_OK;
-}
-
-/* The longest special token at the start of text. */
-static const added *special_at(const tt_tok *t, const char *text, size_t size)
-{
-    if (!t->starts[(unsigned char)*text]) return NULL;
-    const added *best = NULL;
-    for (const added *s = t->special; s < t->special + t->nspecial; s++)
-        if (s->len <= size && !memcmp(s->text, text, s->len) && (!best || s->len > best->len)) best = s;
-    return best;
-}
-
-static tt_err encode_cut(const tt_tok *t, const char *text, size_t size, tt_ids *out)
-{
-    size_t from = 0, i = 0;
-    while (i < size) {
-        const added *s = special_at(t, text + i, size - i);
-        if (!s) {
-            i++;
-            continue;
-        }
-        TT_TRY(encode_plain(t, text + from, i - from, out));
-        tt_ids_push(out, s->id);
-        from = i += s->len;
-    }
-    return encode_plain(t, text + from, size - from, out);
-}
-
-tt_err tt_tok_body_plain(const tt_tok *t, const char *text, size_t size, tt_ids *out)
-{
-    return encode_cut(t, text, size, out);
-}
-
-/* ---- word by word -----------------------------------------------------------------------------------------------------*/
-
-bool tt_tok_by_words(const tt_tok *t) { return t->by_words; }
-tt_ids *tt_tok_scratch(const tt_tok *t) { return &t->work->scratch; }
-tt_bytes *tt_tok_bytes(const tt_tok *t) { return &t->work->bytes; }
-
-/* SentencePiece adds up scores in single precision over the whole text, so where a word has two segmentations that are equally likely (o|oo
- * and oo|o), rounding of what stands before decides. A margin above what rounding can do in a text of so many bytes makes a word safe:
- * a score is at most about 3 a byte, and the two ways through a word differ by a few additions. */
-static bool safe(float margin, size_t size) { return margin > 2e-6f * (float)size; }
-
-/* A word without special tokens: the same ids whether they are cut out or not. *sure: they do not depend on the rest of a text of size. */
-static tt_err known_word(const tt_tok *t, const char *word, size_t n, size_t size, tt_ids *out, bool *sure)
-{
-    int k, from = out->n;
-    float margin;
-    const int32_t *id = tt_words_find(t->work->words, word, n, &k, &margin);
-    if (id) {
-        *sure = safe(margin, size);
-        tt_ids_append(out, id, k);
-        return TT_OK;
-    }
-    TT_TRY(encode_plain(t, word, n, out));
-    margin = (float)tt_spm_margin(t->spm, word, n);
-    *sure = safe(margin, size);
-    tt_words_put(t->work->words, word, n, out->id + from, out->n - from, margin);
-    return TT_OK;
-}
-
-static bool has_special(const tt_tok *t, const char *word, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if (special_at(t, word + i, size - i)) return true;
-    return false;
-}
-
-/* Word by word as long as all are sure in a text of so many bytes. */
-static tt_err encode_words(const tt_tok *t, const char *text, size_t size, size_t whole, tt_ids *out, bool *sure)
-{
-    *sure = true;
-    for (size_t i = 0; i < size && *sure;) {
-        if (tt_is_blank(text[i])) {
-            i++;
-            continue;
-        }
-        size_t from = i;
-        bool may = false; /* hold a special token */
-        for (; i < size && !tt_is_blank(text[i]); i++) may |= t->starts[(unsigned char)text[i]];
-        if (i - from > TT_WORD_BYTES || (may && has_special(t, text + from, i - from)))
-            *sure = false;
-        else
-            TT_TRY(known_word(t, text + from, i - from, whole, out, sure));
-    }
-    return TT_OK;
-}
-
-tt_err tt_tok_try(const tt_tok *t, const char *text, size_t size, size_t whole, tt_ids *out, bool *sure)
-{
-    *sure = t->by_words;
-    return t->by_words ? encode_words(t, text, size, whole, out, sure) : TT_OK;
-}
-
-bool tt_tok_sure(const tt_tok *t, const char *text, size_t size, size_t whole)
-{
-    bool sure = false;
-    t->work->scratch.n = 0;
-    return tt_tok_try(t, text, size, whole, &t->work->scratch, &sure) == TT_OK && sure;
-}
-
-static tt_err encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out)
-{
-    int from = out->n;
-    bool sure = false;
-    if (t->by_words) TT_TRY(encode_words(t, text, size, size, out, &sure));
-    if (sure) return TT_OK;
-    out->n = from;
-    return special ? encode_cut(t, text, size, out) : encode_plain(t, text, size, out);
-}
-
-tt_err tt_tok_body(const tt_tok *t, const char *text, size_t size, tt_ids *out)
-{
-    return encode(t, text, size, true, out);
-}
-
-tt_err tt_tok_body_sure(const tt_tok *t, const char *text, size_t size, tt_ids *out, bool *sure)
-{
-    int from = out->n;
-    TT_TRY(tt_tok_try(t, text, size, size < TT_SURE_BYTES ? TT_SURE_BYTES : size, out, sure));
-    if (*sure) {
-        *sure = size <= TT_SURE_BYTES;
-        return TT_OK;
-    }
-    out->n = from;
-    return tt_tok_body(t, text, size, out);
-}
-
-void tt_tok_begin(const tt_tok *t, tt_ids *out)
-{
-    if (t->add_bos) tt_ids_push(out, tt_spm_bos(t->spm));
-}
-
-void tt_tok_end(const tt_tok *t, tt_ids *out)
-{
-    if (t->add_eos) tt_ids_push(out, tt_spm_eos(t->spm));
-}
-
-tt_err tt_tok_encode(const tt_tok *t, const char *text, size_t size, bool special, tt_ids *out)
-{
-    if (!special) return encode(t, text, size, false, out);
-    tt_tok_begin(t, out);
-    TT_TRY(tt_tok_body(t, text, size, out));
-    tt_tok_end(t, out);
-    return TT_OK;
-}
-
 /* ---- decoding -------------------------------------------------------------------------------------------------------*/
 
-static const added *special_of(const tt_tok *t, int32_t id)
+static const tt_special *special_of(const tt_tok *t, int32_t id)
 {
-    for (const added *s = t->special; s < t->special + t->nspecial; s++)
+    for (const tt_special *s = t->special; s < t->special + t->nspecial; s++)
         if (s->id == id) return s;
     return NULL;
 }
@@ -484,7 +264,7 @@ char *tt_tok_decode(const tt_tok *t, const int32_t *ids, int n, bool skip_specia
         int bytes = put_bytes(t, f, ids + i, n - i);
         i += bytes;
         if (bytes) continue;
-        const added *s = special_of(t, ids[i]);
+        const tt_special *s = special_of(t, ids[i]);
         if (s && !skip_special) fputs(s->text, f);
         if (!s && ids[i] >= 0 && ids[i] < t->npiece) put_piece(f, tt_spm_piece(t->spm, ids[i]));
         i++;

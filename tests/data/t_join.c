@@ -68,7 +68,14 @@ static const char *const nasty[] = {"a",
                                     "\xe2\x80\xa8",
                                     "\xd9\x8e",
                                     "\xe0\xa4\xbf",
-                                    "\xf0\x9d\x92\x9c"};
+                                    "\xf0\x9d\x92\x9c",
+                                    "\xef\xb7\xba", /* four words after normalization */
+                                    "\xd8\xb5\xd9\x84\xd9\x89 \xd8\xa7\xd9\x84\xd9\x84\xd9\x87",
+                                    "\xef\xb9\xb0", /* a blank and a mark */
+                                    "\x02",         /* becomes a zero byte */
+                                    "\v",
+                                    "mmm",
+                                    "---"};
 enum { NNASTY = sizeof nasty / sizeof *nasty, MOST = 40 };
 
 static size_t random_text(uint64_t k, char *out)
@@ -81,6 +88,8 @@ static size_t random_text(uint64_t k, char *out)
         uint64_t pick = tt_rand_below(key, (uint64_t)i + 2, tame ? 25 : NNASTY);
         size += (size_t)sprintf(out + size, "%s", nasty[pick]);
     }
+    for (size_t i = 0; i < size; i++)
+        if (out[i] == 2) out[i] = 0;
     return size;
 }
 
@@ -126,7 +135,7 @@ static int cut(uint64_t k, const char *text, size_t size, const tt_tok *t, tt_pa
 
 static void random_cases(const tt_tok *t, const char *name, uint64_t cases)
 {
-    char text[MOST * 16];
+    char text[MOST * 32];
     tt_ids want = {0}, body = {0}, join = {0}, ids[8] = {{0}};
     tt_part part[8];
     int64_t bad_body = 0, bad_join = 0;
@@ -142,6 +151,63 @@ static void random_cases(const tt_tok *t, const char *name, uint64_t cases)
     }
     ok(!bad_body && !bad_join, "%s (%s): %lld random texts, whole and cut (%lld, %lld wrong)", name,
        tt_tok_by_words(t) ? "by words" : "whole", (long long)cases, (long long)bad_body, (long long)bad_join);
+    tt_ids_fini(&want);
+    tt_ids_fini(&body);
+    tt_ids_fini(&join);
+    for (int i = 0; i < 8; i++) tt_ids_fini(&ids[i]);
+}
+
+/* Long texts of words that have segmentations as good as each other: rounding of all that stands before decides. */
+static size_t tied_text(uint64_t k, size_t most, char *out)
+{
+    static const char *const run[] = {"m", "h", "x", "-", "=", "0", "6", "ha", "*", "e\xcc\x81", "oO", "{"};
+    tt_rkey key = tt_key(k, "tied", 0, 0, 0);
+    size_t size = 0;
+    for (uint64_t i = 0; size + 64 < most; i += 3) {
+        const char *r = run[tt_rand_below(key, i, sizeof run / sizeof *run)];
+        bool tied = tt_rand_below(key, i + 1, k % 64 + 1) == 0;
+        for (int n = tied ? 1 + (int)tt_rand_below(key, i + 2, 12) : 1; n; n--)
+            size += (size_t)sprintf(out + size, "%s", r);
+        size += (size_t)sprintf(out + size, "%s ", tied ? "" : nasty[i % 5]);
+    }
+    return size;
+}
+
+/* Words for near_model: pairs, which are firm, and now and then three to six letters, or unknown characters, which cost most for their
+ * size. */
+static size_t near_text(uint64_t k, size_t most, char *out)
+{
+    tt_rkey key = tt_key(k, "near", 0, 0, 0);
+    size_t size = 0;
+    for (uint64_t i = 0; size + 64 < most; i += 9) {
+        bool near = tt_rand_below(key, i, 4 * (k % 64) + 1) == 0, unknown = !near && k % 3 == 0 && i % 2;
+        for (uint64_t n = near ? 3 + tt_rand_below(key, i + 1, 4) : 2; n; n--)
+            out[size++] = unknown ? '~' : (char)('a' + tt_rand_below(key, i + 1 + n, 26));
+        out[size++] = ' ';
+    }
+    return size;
+}
+
+typedef size_t make_text(uint64_t k, size_t most, char *out);
+
+static void long_cases(const tt_tok *t, make_text *make, uint64_t cases)
+{
+    static char text[40000];
+    tt_ids want = {0}, body = {0}, join = {0}, ids[8] = {{0}};
+    tt_part part[8];
+    int64_t bad = 0, parts = 0;
+    for (uint64_t k = 0; k < cases; k++) {
+        size_t size = make(k, k % 2 ? sizeof text : 2000, text);
+        want.n = body.n = join.n = 0;
+        tt_tok_body_plain(t, text, size, &want);
+        tt_tok_body(t, text, size, &body);
+        int n = cut(k, text, size, t, part, ids);
+        tt_tok_join(t, n, part, &join);
+        bad += !same(&want, &body) || !same(&want, &join);
+        for (int i = 0; i < n; i++) parts += part[i].ids != NULL;
+    }
+    ok(!bad && parts, "%lld long texts with ties or near ties, %lld parts with ids (%lld wrong)", (long long)cases,
+       (long long)parts, (long long)bad);
     tt_ids_fini(&want);
     tt_ids_fini(&body);
     tt_ids_fini(&join);
@@ -202,7 +268,55 @@ static void folder(const char *dir, const char *name, bool words, uint64_t cases
     }
     ok(tt_tok_by_words(t) == words, "%s %s at blanks", name, words ? "composes" : "does not compose");
     random_cases(t, name, cases);
+    if (words) long_cases(t, tied_text, 120);
     if (real) dialogues(t);
+    tt_tok_close(t);
+}
+
+/* Without a piece for the blank alone, unknown words beside each other become one id. */
+static void no_mark(place *p)
+{
+    static const char *const piece[] = {"\xe2\x96\x81"
+                                        "a",
+                                        "\xe2\x96\x81"
+                                        "b",
+                                        "a", "b"};
+    static const float score[] = {-1, -1, -2, -2};
+    char *path = tt_sprintf(p->a, "%s/unmarked.model", p->dir);
+    model_write(path, 4, piece, score);
+    tt_ids ids = {0};
+    tt_tok *t;
+    if (!ok(tt_tok_open(path, &t) == TT_OK, "opens %s", tt_fail_text())) return;
+    tt_tok_body(t, "a ~ ~ b", 7, &ids);
+    ok(!tt_tok_by_words(t) && ids.n == 3 && ids.id[1] == 2, "a model without a piece for the blank: %d ids", ids.n);
+    tt_ids_fini(&ids);
+    tt_tok_close(t);
+}
+
+/* Letters and pairs of letters, whose scores make segmentations of a word differ by 1e-6 to 1e-2. */
+static void near_model(place *p)
+{
+    enum { N = 26, ALL = 1 + N + N * N };
+    static char text[ALL][4];
+    static const char *piece[ALL];
+    static float score[ALL];
+    tt_rkey key = tt_key(1, "pairs", 0, 0, 0);
+    for (int i = 0; i < ALL; i++) {
+        int a = i - 1, pair = i - 1 - N;
+        if (i == 0)
+            snprintf(text[i], 4, "%s", "\xe2\x96\x81");
+        else if (pair < 0)
+            snprintf(text[i], 4, "%c", 'a' + a);
+        else
+            snprintf(text[i], 4, "%c%c", 'a' + pair / N, 'a' + pair % N);
+        piece[i] = text[i];
+        score[i] = pair < 0 ? -3 : -5 - (float)pow(10, -2 - 4 * tt_rand01(key, (uint64_t)i));
+    }
+    char *path = tt_sprintf(p->a, "%s/near.model", p->dir);
+    model_write(path, ALL, piece, score);
+    tt_tok *t;
+    if (!ok(tt_tok_open(path, &t) == TT_OK && tt_tok_by_words(t), "a model with near ties %s", tt_fail_text())) return;
+    long_cases(t, near_text, 600);
     tt_tok_close(t);
 }
 
@@ -214,6 +328,8 @@ int main(int argc, char **argv)
     tt_tok *own = own_tokenizer(&p);
     random_cases(own, "a model of single characters", 20000);
     tt_tok_close(own);
+    no_mark(&p);
+    near_model(&p);
     folder("data/models/nano-t5", "nano-t5", true, 50000, false);
     if (shared_dir()) {
         folder(tt_sprintf(p.a, "%s/tokenizers/t5", shared_dir()), "t5", true, 150000, true);
