@@ -420,37 +420,50 @@ static void t_wording(place *p)
        "in more than 10 rows and 1 %%");
 }
 
-static const char task[] = "{\"definition\": \"%s\", \"category\": \"c\"}\n";
+/* A superni file of rows whose inputs are words of their own, from seed on. */
+static void put_task(place *p, const char *name, const char *definition, uint64_t seed, int rows, const char *output)
+{
+    tt_buf f = {0};
+    char *line = tt_sprintf(p->a, "{\"definition\": \"%s\", \"category\": \"c\"}\n", definition);
+    tt_buf_add(&f, line, strlen(line));
+    for (int i = 0; i < rows; i++) {
+        line =
+            tt_sprintf(p->a, "{\"input\": \"%s\", \"output\": [\"%s\"]}\n", plain(p->a, seed + (uint64_t)i, 5), output);
+        tt_buf_add(&f, line, strlen(line));
+    }
+    put_rows(p, name, &f);
+}
 
-/* Tasks over the same inputs: questions are the same only if the definition is. */
+#define SUPERNI(name, as) "{path: " name ".jsonl, format: superni, name: " as "}"
+#define REPORT "data:\n  deduplicate: report\n  decontaminate: report\n"
+
+/* Questions of tasks are the same only if the definition is, and a definition is no text of a row. */
 static void t_shared(place *p)
 {
-    const char *definition[] = {"Is it about sports?", "Is it about music?", "Is it about music?"};
-    for (int d = 0; d < 3; d++) {
-        tt_buf f = {0};
-        char head[200];
-        tt_buf_add(&f, head, (size_t)snprintf(head, sizeof head, task, definition[d]));
-        for (int i = 0; i < 20; i++) {
-            char *line = tt_sprintf(p->a, "{\"input\": \"%s\", \"output\": [\"%s\"]}\n",
-                                    plain(p->a, 300 + (uint64_t)i, 5), i ? "no" : "yes");
-            tt_buf_add(&f, line, strlen(line));
-        }
-        put_rows(p, tt_sprintf(p->a, "task%d.jsonl", d), &f);
-    }
-    trio t =
-        read_trio(p, "data: {deduplicate: report, decontaminate: report, train: [{path: task0.jsonl, format: superni},"
-                     " {path: task1.jsonl, format: superni}]}\n");
+    put_task(p, "sports.jsonl", "Is it about sports?", 300, 20, "no");
+    put_task(p, "music.jsonl", "Is it about music?", 300, 20, "no");
+    put_task(p, "art.jsonl", "Is it about art?", 300, 20, "never");
+    trio t = read_trio(p, REPORT "  train: [" SUPERNI("sports", "s") ", " SUPERNI("music", "m") "]\n  test: [" SUPERNI(
+                              "art", "a") "]\n");
     tt_clean *c = run(p->m, &t, false);
     ok(c->nfinding == 0, "the same inputs under another definition are another task");
     tt_clean_free(c);
     free_trio(&t);
-    t = read_trio(
-        p, "data: {deduplicate: report, decontaminate: report, train: [{path: task1.jsonl, format: superni},"
-           " {path: task2.jsonl, format: superni}], test: [{path: task2.jsonl, format: superni, name: copy}]}\n");
+
+    t = read_trio(p, REPORT "  train: [" SUPERNI("music", "x") ", " SUPERNI("music", "y") "]\n  test: [" SUPERNI(
+                         "music", "z") "]\n");
     c = run(p->m, &t, false);
-    ok(is(c, TT_DUP_EXACT, "task1", 2, "task2", 2, 20) && is(c, TT_LISTED_TWICE, "task1", 2, "task2", 2, 20) &&
-           is(c, TT_CONTAM_EXACT, "copy", 2, "task1", 2, 20) && is(c, TT_LISTED_TWICE, "task2", 2, "copy", 2, 20),
+    ok(is(c, TT_DUP_EXACT, "x", 2, "y", 2, 20) && is(c, TT_LISTED_TWICE, "x", 2, "y", 2, 20) &&
+           is(c, TT_CONTAM_EXACT, "z", 2, "x", 2, 20) && is(c, TT_LISTED_TWICE, "y", 2, "z", 2, 20),
        "under one definition they are the same");
+    tt_clean_free(c);
+    free_trio(&t);
+
+    put_task(p, "few.jsonl", prompt, 400, 5, "no");
+    put_task(p, "others.jsonl", prompt, 500, 5, "no");
+    t = read_trio(p, REPORT "  train: [" SUPERNI("few", "f") "]\n  test: [" SUPERNI("others", "o") "]\n");
+    c = run(p->m, &t, false);
+    ok(c->nfinding == 0, "a definition that two tasks share is no contamination");
     tt_clean_free(c);
     free_trio(&t);
 }
