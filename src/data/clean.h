@@ -21,17 +21,17 @@ bool tt_hashes_has(const tt_hashes *sorted, uint64_t h);
  * Japanese, Thai ...) gives a word a character.
  * all: hash of the words and of the symbols between them; the marks of prose ( . , ; : ! ? ' " and their like) and blanks do not count,
  * so that "It's 5 pm." equals "it s 5 PM", but symbols do: "3 - 4" is not "3 + 4", nor 3.5 equal to 35. */
-typedef struct tt_words {
+typedef struct tt_rowwords {
     bool symbols; /* are among the words */
     tt_hashes word;
     uint64_t all;
     int ntext;
     int64_t end[TT_MAX_COLS];   /* words of the texts 0..i */
     uint64_t text[TT_MAX_COLS]; /* as all, of one text */
-} tt_words;
-void tt_words_start(tt_words *w); /* empty, memory and symbols kept */
-void tt_words_add(tt_words *w, const char *text);
-void tt_words_fini(tt_words *w);
+} tt_rowwords;
+void tt_rowwords_start(tt_rowwords *w); /* empty, memory and symbols kept */
+void tt_rowwords_add(tt_rowwords *w, const char *text);
+void tt_rowwords_fini(tt_rowwords *w);
 
 /* Appends the hashes of all runs of k words; none if there are fewer. */
 void tt_grams(const uint64_t *word, int64_t n, int k, tt_hashes *out);
@@ -67,7 +67,7 @@ void tt_corpus_init(tt_corpus *c, const tt_mesh *m, const tt_sets *train, const 
 void tt_corpus_fini(tt_corpus *c);
 int tt_corpus_set(const tt_corpus *c, int64_t row); /* the set of a row */
 /* The row's own words. src or tgt may be NULL. */
-void tt_corpus_read(const tt_corpus *c, int64_t row, tt_words *src, tt_words *tgt);
+void tt_corpus_read(const tt_corpus *c, int64_t row, tt_rowwords *src, tt_rowwords *tgt);
 /* True if both sets have a template in common, and all else that does not differ from row to row: they may ask in the same words. */
 bool tt_same_prompt(const tt_member *a, const tt_member *b);
 /* Collective. Hash of all rows' texts, of the sets' names, paths and prompts: what a search depends on. */

@@ -16,7 +16,7 @@ typedef struct table {
     uint32_t *start; /* [buckets+1]: places in at */
 } table;
 
-static void row_grams(const tt_corpus *c, int64_t row, tt_words *w, tt_hashes *out)
+static void row_grams(const tt_corpus *c, int64_t row, tt_rowwords *w, tt_hashes *out)
 {
     out->n = 0;
     tt_corpus_read(c, row, w, NULL);
@@ -74,13 +74,13 @@ static void index_table(table *t)
 static void table_init(table *t, const tt_corpus *c)
 {
     *t = (table){0};
-    tt_words w = {0};
+    tt_rowwords w = {0};
     tt_hashes g = {0};
     for (int64_t row = c->eval_lo; row < c->eval_hi; row++) {
         row_grams(c, row, &w, &g);
         for (int64_t i = 0; i < g.n; i++) tt_keyeds_add(&t->at, g.x[i], row);
     }
-    tt_words_fini(&w);
+    tt_rowwords_fini(&w);
     tt_hashes_fini(&g);
     tt_keyeds_share(c->m, &t->at);
     tt_keyeds_sort(&t->at); /* stable: rows rise within a 13-gram */
@@ -113,7 +113,7 @@ static uint64_t pair_key(const table *t, int set, int64_t at)
 }
 
 /* Places of the row's 13-grams that evaluation rows have, each once. */
-static void matches(const tt_corpus *c, const table *t, int64_t row, tt_words *w, tt_hashes *g, tt_hashes *out)
+static void matches(const tt_corpus *c, const table *t, int64_t row, tt_rowwords *w, tt_hashes *g, tt_hashes *out)
 {
     out->n = 0;
     row_grams(c, row, w, g);
@@ -127,7 +127,7 @@ static void matches(const tt_corpus *c, const table *t, int64_t row, tt_words *w
 /* touched: rows with a match; rows: of every pair of 13-gram and training set, how many. */
 static void count_matches(const tt_corpus *c, const table *t, tt_hashes *touched, tt_counts *rows)
 {
-    tt_words w = {0};
+    tt_rowwords w = {0};
     tt_hashes g = {0}, found = {0};
     for (int64_t row = c->lo; row < c->hi && t->at.n; row++) {
         if ((row & 0xffff) == 0) tt_watch_kick("looking for evaluation rows in training sets");
@@ -137,7 +137,7 @@ static void count_matches(const tt_corpus *c, const table *t, tt_hashes *touched
         int set = tt_corpus_set(c, row);
         for (int64_t i = 0; i < found.n; i++) ++*tt_counts_at(rows, pair_key(t, set, (int64_t)found.x[i]));
     }
-    tt_words_fini(&w);
+    tt_rowwords_fini(&w);
     tt_hashes_fini(&g);
     tt_hashes_fini(&found);
 }
@@ -172,7 +172,7 @@ static void note(const tt_corpus *c, const table *t, int64_t at, int set, int64_
 static void find_matches(tt_search *s, const table *t, const tt_hashes *touched, const tt_hashes *wording,
                          tt_keyeds *gram)
 {
-    tt_words w = {0};
+    tt_rowwords w = {0};
     tt_hashes g = {0}, found = {0};
     tt_counts first = {0};
     for (int64_t k = 0; k < touched->n; k++) {
@@ -193,7 +193,7 @@ static void find_matches(tt_search *s, const table *t, const tt_hashes *touched,
         gram->x[i].row--;
     }
     tt_counts_fini(&first);
-    tt_words_fini(&w);
+    tt_rowwords_fini(&w);
     tt_hashes_fini(&g);
     tt_hashes_fini(&found);
 }

@@ -53,16 +53,16 @@ static bool is_shared(const tt_set *s, int col)
     return told;
 }
 
-static void add_cell(tt_words *w, const tt_rowref *r, int col)
+static void add_cell(tt_rowwords *w, const tt_rowref *r, int col)
 {
-    for (uint32_t i = 0; i < r->cell[col].n; i++) tt_words_add(w, tt_segment_value(r->seg, r->cell[col].first + i));
+    for (uint32_t i = 0; i < r->cell[col].n; i++) tt_rowwords_add(w, tt_segment_value(r->seg, r->cell[col].first + i));
 }
 
 static void choose_columns(tt_member *m)
 {
     const tt_templates *t = m->set->spec->templates;
     tt_cell cell[TT_MAX_COLS];
-    tt_words w = {0};
+    tt_rowwords w = {0};
     for (int c = 0; c < t->ncol && m->set->info.rows; c++) {
         bool src = in_source(t, c), tgt = in_target(t, c);
         if (is_shared(m->set, c)) {
@@ -74,19 +74,19 @@ static void choose_columns(tt_member *m)
         if (tgt) m->tgt[m->ntgt++] = c;
     }
     m->shared = w.all;
-    tt_words_fini(&w);
+    tt_rowwords_fini(&w);
 }
 
 /* ---- prompts ----------------------------------------------------------------------------------------------------------*/
 
-static uint64_t literals(const tt_pattern *p, tt_words *w)
+static uint64_t literals(const tt_pattern *p, tt_rowwords *w)
 {
-    tt_words_start(w);
+    tt_rowwords_start(w);
     for (int i = 0; i < p->n; i++) {
         if (p->piece[i].col >= 0) continue;
         char *text = strndup(p->piece[i].text, p->piece[i].size);
         if (!text) TT_BUG("out of memory");
-        tt_words_add(w, text);
+        tt_rowwords_add(w, text);
         free(text);
     }
     return w->all;
@@ -95,12 +95,12 @@ static uint64_t literals(const tt_pattern *p, tt_words *w)
 static void hash_prompts(tt_member *m)
 {
     const tt_templates *t = m->set->spec->templates;
-    tt_words w = {0};
+    tt_rowwords w = {0};
     for (int i = 0; i < t->n; i++) {
         uint64_t h = literals(&t->t[i].source, &w);
         tt_hashes_add(&m->prompt, tt_mix64(h) ^ literals(&t->t[i].target, &w));
     }
-    tt_words_fini(&w);
+    tt_rowwords_fini(&w);
     tt_hashes_sort(&m->prompt);
     m->frame = XXH3_64bits_withSeed(m->prompt.x, sizeof *m->prompt.x * (size_t)m->prompt.n, m->shared);
 }
@@ -165,18 +165,18 @@ static tt_rowref row_at(const tt_member *m, int64_t row, tt_cell *cell)
     return tt_set_row(m->set, row - m->first, cell);
 }
 
-void tt_corpus_read(const tt_corpus *c, int64_t row, tt_words *src, tt_words *tgt)
+void tt_corpus_read(const tt_corpus *c, int64_t row, tt_rowwords *src, tt_rowwords *tgt)
 {
     tt_cell cell[TT_MAX_COLS];
     const tt_member *m = &c->set[tt_corpus_set(c, row)];
     tt_rowref r = row_at(m, row, cell);
     if (src) {
-        tt_words_start(src); /* a source takes the first value of a column, a target any */
+        tt_rowwords_start(src); /* a source takes the first value of a column, a target any */
         for (int i = 0; i < m->nsrc; i++)
-            tt_words_add(src, r.cell[m->src[i]].n ? tt_segment_value(r.seg, r.cell[m->src[i]].first) : "");
+            tt_rowwords_add(src, r.cell[m->src[i]].n ? tt_segment_value(r.seg, r.cell[m->src[i]].first) : "");
     }
     if (!tgt) return;
-    tt_words_start(tgt);
+    tt_rowwords_start(tgt);
     for (int i = 0; i < m->ntgt; i++) add_cell(tgt, &r, m->tgt[i]);
 }
 

@@ -14,17 +14,17 @@ typedef struct twin { /* one of the rows with equal sources */
 } twin;
 
 /* The lowest bit says whether the source is long enough to be known by itself. Equal texts are equally long. */
-static uint64_t source_key(const tt_words *src) { return src->all << 1 | (src->word.n >= LONG_WORDS); }
+static uint64_t source_key(const tt_rowwords *src) { return src->all << 1 | (src->word.n >= LONG_WORDS); }
 
 static void hash_sources(const tt_corpus *c, int64_t lo, int64_t hi, tt_keyeds *out)
 {
-    tt_words src = {0};
+    tt_rowwords src = {0};
     for (int64_t row = lo; row < hi; row++) {
         if ((row & 0xffff) == 0) tt_watch_kick("looking for equal rows");
         tt_corpus_read(c, row, &src, NULL);
         tt_keyeds_add(out, source_key(&src), row);
     }
-    tt_words_fini(&src);
+    tt_rowwords_fini(&src);
 }
 
 static int by_row(const void *p, const void *q)
@@ -143,7 +143,7 @@ static void find_known(tt_search *s, bool is_long, const twin *x, int64_t nt, in
 
 /* ---- groups -----------------------------------------------------------------------------------------------------------*/
 
-static void group(tt_search *s, const tt_keyed *v, int64_t n, twin *x, tt_words *w)
+static void group(tt_search *s, const tt_keyed *v, int64_t n, twin *x, tt_rowwords *w)
 {
     int64_t nt = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -178,7 +178,7 @@ void tt_find_equal(tt_search *s)
     hash_sources(c, c->eval_lo, c->eval_hi, &v);
     tt_keyeds_exchange(c->m, &v);
     twin *x = tt_malloc(sizeof *x * (size_t)longest_run(&v));
-    tt_words w = {0};
+    tt_rowwords w = {0};
     for (int64_t i = 0, j; i < v.n; i = j) {
         j = tt_keyeds_run(&v, i);
         if (j - i > 1)
@@ -186,7 +186,7 @@ void tt_find_equal(tt_search *s)
         else
             s->distinct[tt_corpus_set(c, v.x[i].row)]++;
     }
-    tt_words_fini(&w);
+    tt_rowwords_fini(&w);
     free(x);
     tt_keyeds_fini(&v);
     tt_allsum_i64(c->m, s->distinct, c->n);

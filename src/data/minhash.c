@@ -22,7 +22,7 @@ enum { GRAM = 5, BINS = 64, BANDS = 16, ROWS = BINS / BANDS, LEADERS = 8, SAMPLE
 
 /* ---- wording ----------------------------------------------------------------------------------------------------------*/
 
-static void text_grams(const tt_words *w, int text, tt_hashes *out)
+static void text_grams(const tt_rowwords *w, int text, tt_hashes *out)
 {
     int64_t from = text ? w->end[text - 1] : 0;
     tt_grams(w->word.x + from, w->end[text] - from, GRAM, out);
@@ -33,7 +33,7 @@ static int64_t sample(const tt_corpus *c, int set, tt_hashes *out)
 {
     const tt_member *m = &c->set[set];
     int64_t rows = m->set->info.rows, n = rows < SAMPLE ? rows : SAMPLE;
-    tt_words w[2] = {{.symbols = true}, {.symbols = true}};
+    tt_rowwords w[2] = {{.symbols = true}, {.symbols = true}};
     tt_hashes one = {0};
     for (int64_t k = 0; k < n; k++) {
         one.n = 0;
@@ -44,8 +44,8 @@ static int64_t sample(const tt_corpus *c, int set, tt_hashes *out)
         for (int64_t i = 0; i < one.n; i++) tt_hashes_add(out, one.x[i]);
     }
     tt_hashes_fini(&one);
-    tt_words_fini(&w[0]);
-    tt_words_fini(&w[1]);
+    tt_rowwords_fini(&w[0]);
+    tt_rowwords_fini(&w[1]);
     return n;
 }
 
@@ -86,14 +86,14 @@ static tt_hashes *find_wording(const tt_corpus *c)
 typedef struct gist {
     int64_t row;
     int set;
-    tt_words src, tgt;
+    tt_rowwords src, tgt;
     tt_hashes gram;               /* of the texts one after the other, each sorted */
     int64_t end[2 * TT_MAX_COLS]; /* where each text's end */
 } gist;
 
-static int64_t text_words(const tt_words *w, int i) { return w->end[i] - (i ? w->end[i - 1] : 0); }
+static int64_t text_words(const tt_rowwords *w, int i) { return w->end[i] - (i ? w->end[i - 1] : 0); }
 
-static void add_grams(gist *g, const tt_words *w, const tt_hashes *wording, tt_hashes *one)
+static void add_grams(gist *g, const tt_rowwords *w, const tt_hashes *wording, tt_hashes *one)
 {
     for (int i = 0; i < w->ntext; i++) {
         one->n = 0;
@@ -127,8 +127,8 @@ static void gist_load(near *k, gist *g, int64_t row)
 
 static void gist_fini(gist *g)
 {
-    tt_words_fini(&g->src);
-    tt_words_fini(&g->tgt);
+    tt_rowwords_fini(&g->src);
+    tt_rowwords_fini(&g->tgt);
     tt_hashes_fini(&g->gram);
 }
 
@@ -146,7 +146,8 @@ static bool overlap(const uint64_t *x, int64_t nx, const uint64_t *y, int64_t ny
 }
 
 /* The most words in a row of text i of w that are in no 5-gram of y[n], nor in wording. */
-static int64_t longest_gap(const tt_words *w, int i, const tt_hashes *wording, uint64_t *y, int64_t n, tt_hashes *one)
+static int64_t longest_gap(const tt_rowwords *w, int i, const tt_hashes *wording, uint64_t *y, int64_t n,
+                           tt_hashes *one)
 {
     tt_hashes other = {y, n, n};
     int64_t most = 0, known = 0; /* words before known are done with */
@@ -162,7 +163,7 @@ static int64_t longest_gap(const tt_words *w, int i, const tt_hashes *wording, u
 }
 
 /* Text i begins and ends with the same words in both, which have some 5-grams in it. */
-static bool same_ends(const tt_words *x, const tt_words *y, int i)
+static bool same_ends(const tt_rowwords *x, const tt_rowwords *y, int i)
 {
     const uint64_t *bx = x->word.x + (i ? x->end[i - 1] : 0), *by = y->word.x + (i ? y->end[i - 1] : 0);
     const uint64_t *ex = x->word.x + x->end[i], *ey = y->word.x + y->end[i];
@@ -170,7 +171,7 @@ static bool same_ends(const tt_words *x, const tt_words *y, int i)
 }
 
 /* The similarity with all 5-grams, those that are wording too. */
-static bool overlap_whole(near *k, const tt_words *x, const tt_words *y, int i)
+static bool overlap_whole(near *k, const tt_rowwords *x, const tt_rowwords *y, int i)
 {
     k->one.n = k->two.n = 0;
     text_grams(x, i, &k->one);
@@ -180,7 +181,7 @@ static bool overlap_whole(near *k, const tt_words *x, const tt_words *y, int i)
     return overlap(k->one.x, k->one.n, k->two.x, k->two.n);
 }
 
-static bool texts_alike(near *k, const gist *x, const gist *y, const tt_words *wx, const tt_words *wy, int i)
+static bool texts_alike(near *k, const gist *x, const gist *y, const tt_rowwords *wx, const tt_rowwords *wy, int i)
 {
     if (wx->text[i] == wy->text[i]) return true;
     if (text_words(wx, i) < GRAM || text_words(wy, i) < GRAM) return false;
@@ -211,7 +212,7 @@ static bool gists_alike(near *k, const gist *x, const gist *y)
 static uint64_t must_be(const tt_corpus *c, const gist *g)
 {
     uint64_t h = c->set[g->set].frame + (uint64_t)(g->src.ntext * TT_MAX_COLS + g->tgt.ntext);
-    const tt_words *side[] = {&g->src, &g->tgt};
+    const tt_rowwords *side[] = {&g->src, &g->tgt};
     for (int s = 0; s < 2; s++)
         for (int i = 0; i < side[s]->ntext; i++)
             if (text_words(side[s], i) < GRAM) h = tt_mix64(h ^ side[s]->text[i] ^ (uint64_t)(2 * i + s) << 56);

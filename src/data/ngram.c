@@ -123,7 +123,7 @@ static uint32_t decode(const unsigned char *p, size_t n)
 #define SHIFT UINT64_C(0x9e3779b97f4a7c15) /* base of the polynomials over words: odd, 5 mod 8 */
 
 typedef struct scan {
-    tt_words *w;
+    tt_rowwords *w;
     uint64_t h, own; /* of the word in progress; of the text */
     bool in_word;
 } scan;
@@ -156,16 +156,16 @@ static void take(scan *s, uint32_t c, int what)
 
 static bool digit(char c) { return c >= '0' && c <= '9'; }
 
-void tt_words_start(tt_words *w)
+void tt_rowwords_start(tt_rowwords *w)
 {
     w->word.n = 0;
     w->ntext = 0;
     w->all = 0;
 }
 
-void tt_words_fini(tt_words *w) { tt_hashes_fini(&w->word); }
+void tt_rowwords_fini(tt_rowwords *w) { tt_hashes_fini(&w->word); }
 
-void tt_words_add(tt_words *w, const char *text)
+void tt_rowwords_add(tt_rowwords *w, const char *text)
 {
     scan s = {w, EMPTY, 0, false};
     size_t size = strlen(text);

@@ -3,7 +3,7 @@
 # usage: tests/bench/prepare.sh [BUILDDIR] [million rows ...]      default: build 1; figures of the README: build 1 2 4
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-tutti=${1:-build}/tutti model=data/models/nano-t5 times=3
+tutti=${1:-build}/tutti model=data/models/nano-t5 times=2
 shift $(($# > 0))
 [ $# -gt 0 ] || set -- 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/tutti-bench.XXXXXX") && trap 'rm -rf "$work"' EXIT

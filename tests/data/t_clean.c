@@ -131,24 +131,24 @@ static char *dump(const tt_clean *c)
 
 static bool equal(const char *x, const char *y)
 {
-    tt_words a = {0}, b = {0};
-    tt_words_start(&a);
-    tt_words_start(&b);
-    tt_words_add(&a, x);
-    tt_words_add(&b, y);
+    tt_rowwords a = {0}, b = {0};
+    tt_rowwords_start(&a);
+    tt_rowwords_start(&b);
+    tt_rowwords_add(&a, x);
+    tt_rowwords_add(&b, y);
     bool same = a.all == b.all;
-    tt_words_fini(&a);
-    tt_words_fini(&b);
+    tt_rowwords_fini(&a);
+    tt_rowwords_fini(&b);
     return same;
 }
 
 static int64_t count_words(const char *x, bool symbols)
 {
-    tt_words w = {.symbols = symbols};
-    tt_words_start(&w);
-    tt_words_add(&w, x);
+    tt_rowwords w = {.symbols = symbols};
+    tt_rowwords_start(&w);
+    tt_rowwords_add(&w, x);
     int64_t n = w.word.n;
-    tt_words_fini(&w);
+    tt_rowwords_fini(&w);
     return n;
 }
 
@@ -168,10 +168,10 @@ static void t_words(void)
 
 static void t_grams(void)
 {
-    tt_words w = {0};
+    tt_rowwords w = {0};
     tt_hashes g = {0};
-    tt_words_start(&w);
-    tt_words_add(&w, "x a b c d e y z a b c d e x b a c d e");
+    tt_rowwords_start(&w);
+    tt_rowwords_add(&w, "x a b c d e y z a b c d e x b a c d e");
     tt_grams(w.word.x, w.word.n, 5, &g);
     int64_t pairs = 0;
     for (int64_t i = 0; i < g.n; i++)
@@ -182,7 +182,7 @@ static void t_grams(void)
     tt_grams(w.word.x, 4, 5, &g);
     ok(g.n == 0, "four words have no 5-gram");
     tt_hashes_fini(&g);
-    tt_words_fini(&w);
+    tt_rowwords_fini(&w);
 }
 
 /* ---- planted faults ---------------------------------------------------------------------------------------------------*/

@@ -330,9 +330,9 @@ int main(int argc, char **argv)
     tt_tok_close(own);
     no_mark(&p);
     near_model(&p);
-    folder("data/models/nano-t5", "nano-t5", true, 50000, false);
+    folder("data/models/nano-t5", "nano-t5", true, 20000, false);
     if (shared_dir()) {
-        folder(tt_sprintf(p.a, "%s/tokenizers/t5", shared_dir()), "t5", true, 150000, true);
+        folder(tt_sprintf(p.a, "%s/tokenizers/t5", shared_dir()), "t5", true, 60000, true);
         folder(tt_sprintf(p.a, "%s/tokenizers/llama", shared_dir()), "llama", false, 5000, false);
     } else {
         skip(6, "no shared data");
