@@ -165,7 +165,7 @@ tt_err tt_tok_body_sure(const tt_tok *t, const char *text, size_t size, tt_ids *
     *sure = false;
     if (!t->words) return tt_tok_body_plain(t, text, size, out);
     TT_TRY(tt_tok_firm_body(t, text, size, out, &f));
-    *sure = f.slack > TT_SURE_SLACK(TT_SURE_BYTES);
+    *sure = f.slack > tt_sure_slack(TT_SURE_BYTES);
     return TT_OK;
 }
 
@@ -175,7 +175,7 @@ bool tt_tok_sure(const tt_tok *t, const char *text, size_t size, size_t whole)
     tt_firm f = TT_FIRM;
     tt_err e = t->words ? tt_tok_firm_body(t, text, size, &ids, &f) : TT_ERUN;
     tt_ids_fini(&ids);
-    return e == TT_OK && f.slack > TT_SURE_SLACK(whole);
+    return e == TT_OK && f.slack > tt_sure_slack(whole);
 }
 
 void tt_tok_begin(const tt_tok *t, tt_ids *out)

@@ -61,7 +61,7 @@ static tt_err copy_inner(joint *j, const tt_part *p, size_t first, size_t last)
     TT_TRY(count(j, p->text + last, p->size - last, &tail));
     int n = p->n - head - tail;
     if (n < 0 && j->firm.slack > 0) TT_BUG("a part's ids are not those of its text");
-    j->firm.slack = fminf(j->firm.slack, (float)TT_SURE_SLACK(TT_SURE_BYTES)); /* it has at least this */
+    j->firm.slack = fminf(j->firm.slack, (float)tt_sure_slack(TT_SURE_BYTES)); /* it has at least this */
     if (n <= 0) return TT_OK;
     tt_ids_reserve(j->out, n);
     memcpy(j->out->id + j->out->n, p->ids + head, sizeof *p->ids * (size_t)n);

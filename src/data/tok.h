@@ -45,11 +45,11 @@ typedef struct tt_firm {
 #define TT_FIRM ((tt_firm){0, INFINITY})
 
 /* No rounding turns a decision with more slack than this (lattice.h), in a text whose scores sum to no more than cost. */
-#define TT_FIRM_SLACK(cost) (0x1.01p-23 * (cost))
+static inline double tt_firm_slack(double cost) { return 0x1.01p-23 * cost; }
 /* So in a text of so many bytes: hardly any has more than 3 (natural logarithm) a byte, and tt_tok_join counts. */
-#define TT_SURE_SLACK(bytes) TT_FIRM_SLACK(3. * (double)(bytes))
+static inline double tt_sure_slack(size_t bytes) { return tt_firm_slack(3. * (double)bytes); }
 
-static inline bool tt_firm_ok(const tt_firm *f) { return f->slack > TT_FIRM_SLACK(f->cost); }
+static inline bool tt_firm_ok(const tt_firm *f) { return f->slack > tt_firm_slack(f->cost); }
 
 void tt_ids_reserve(tt_ids *v, int more);
 
