@@ -282,8 +282,9 @@ void tt_set_text(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_
  *
  * Among training rows that ask alike (the same templates and the same shared columns):
  *   exact duplicate  equal source and target: the first stays (order of the job, then of the file)
- *   near duplicate   column by column equal, or of 5 words and more and a Jaccard similarity of 5-grams of at least 0.8; pairs are
- *                    joined to families, whose first row stays. Found with probability 0.9998 at 0.8 (src/data/minhash.c)
+ *   near duplicate   column by column equal, or of 5 words and more and a Jaccard similarity of 5-grams of at least 0.8, and not
+ *                    another question or prompt (src/data/minhash.c); pairs are joined to families, whose first row stays. A pair
+ *                    is seen with probability 0.9998 at 0.8, more above
  *   conflict         equal source, another target than the first such row has: reported, never dropped
  * Of evaluation rows (validation, test) against each training set:
  *   exact            equal source, of 13 words or more, or asked in the same words, or with an equal target
@@ -314,10 +315,10 @@ typedef struct tt_finding {
 typedef struct tt_clean_set {
     const char *list, *name, *path; /* list: "train", "validation", "test" */
     int64_t rows;                   /* before anything was dropped */
-    int64_t exact_inside, exact_across, near,
-        conflicts; /* rows of a training set; inside: the row that stays is of the same set */
-    int64_t
-        contaminated; /* rows of a training set that evaluation rows know; rows of an evaluation set that training rows know */
+    /* Rows of a training set. Inside: the row that stays is of the same set. */
+    int64_t exact_inside, exact_across, near, conflicts;
+    /* Rows of a training set that evaluation rows know; rows of an evaluation set that training rows know. */
+    int64_t contaminated;
     int64_t dropped; /* because the job says so */
 } tt_clean_set;
 

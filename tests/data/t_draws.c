@@ -38,13 +38,15 @@ static grains walk(const tt_mesh *m, const tt_job *job, const tt_sets *sets, con
     const tt_batch *batch;
     if (tt_mix_new(job, sets, &mix) || tt_batcher_new(m, job, sets, mix, tok, 0, &b)) abort();
     for (int64_t step = from; step < STEPS; step++) {
-        int64_t lo, hi, sum = 0;
+        int64_t lo, hi, all;
+        uint64_t sum = 0;
         if (step % ((STEPS + 2) / 3) == 0) out.draw[step / ((STEPS + 2) / 3)] = out.last;
         if (tt_batcher_get(b, out.last, 0, &batch)) abort();
         tt_share(batch->G, m->rank, m->size, &lo, &hi);
-        for (int64_t g = lo; g < hi; g++) sum += (int64_t)grain_hash(&batch->grain[g], step, g);
-        tt_allsum_i64(m, &sum, 1);
-        out.sum += (uint64_t)sum;
+        for (int64_t g = lo; g < hi; g++) sum += grain_hash(&batch->grain[g], step, g);
+        memcpy(&all, &sum, sizeof all); /* MPI's sum goes round, as that of unsigned numbers does */
+        tt_allsum_i64(m, &all, 1);
+        out.sum += (uint64_t)all;
         out.last = batch->next;
     }
     tt_batcher_free(b);
