@@ -20,7 +20,7 @@ OUT       = build$(if $(filter fast,$(BUILD)),,/$(BUILD))
 OPT_fast  = -O3 -fno-math-errno -fno-trapping-math
 OPT_debug = -O0 -g3
 OPT_asan  = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-WARN      = -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter
+WARN      = -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter -Wno-psabi
 # Empty where pkg-config or a package is missing: `deps` mends that and the build is started anew.
 HAVE     := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 PKGINC   := $(if $(HAVE),$(shell pkg-config --cflags $(PKGS)))

@@ -102,6 +102,10 @@ typedef struct tt_kern {
     void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,
                  const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 
+    /* y[R,out] = scale * x[R,in] w[out,in]^T, for inference: the bits of a row depend on that row of x and on w alone, not on R or
+     * its place. About as fast as gemm on many rows, and several times as fast on a few, as in decoding. One thread. */
+    void (*linear)(int64_t R, int64_t out, int64_t in, float scale, const float *x, const float *w, float *y);
+
     /* y[r,:] = w * x[r,:] * rstd[r], rstd = 1/sqrt(mean(x^2) + eps). wplus adds a constant to w (Gemma: 1). */
     void (*rms_fwd)(int64_t R, int64_t D, const float *x, const float *w, float wplus, float eps, float *y,
                     float *rstd);
@@ -120,7 +124,8 @@ typedef struct tt_kern {
     void (*glu_fwd)(tt_act act, int64_t n, const float *g, const float *u, float *y);
     void (*glu_bwd)(tt_act act, int64_t n, const float *g, const float *u, const float *dy, float *dg, float *du);
 
-    /* o and lse out; lse[r*H+h] = logsumexp of the row's scores (-inf where a query has no key; its o is 0). ld*: row strides in
+    /* The bits of a segment depend on its own queries, keys and values alone.
+     * o and lse out; lse[r*H+h] = logsumexp of the row's scores (-inf where a query has no key; its o is 0). ld*: row strides in
      * elements; head h of row r starts at q + r*ldq + h*K. */
     void (*attn_fwd)(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
                      int64_t ldv, float *o, int64_t ldo, float *lse);

@@ -29,6 +29,23 @@ void tt_check_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
     }
 }
 
+void tt_check_linear(int64_t R, int64_t out, int64_t in, float scale, const float *x, const float *w, float *y)
+{
+    tt_copies c = {0};
+    WHERE(where, "linear", "R %lld out %lld in %lld scale %g", (long long)R, (long long)out, (long long)in,
+          (double)scale);
+    float *want = tt_check_room(&c, R * out);
+    tt_fast_linear(R, out, in, scale, x, w, y);
+    tt_ref_linear(R, out, in, scale, x, w, want);
+    double widest = 0;
+    for (int64_t o = 0; o < out; o++) widest = fmax(widest, tt_check_norm(in, w + o * in, 1));
+    for (int64_t r = 0; r < R; r++) {
+        double a = fabs((double)scale) * tt_check_norm(in, x + r * in, 1);
+        tt_check_compare(&where, "y", out, y + r * out, want + r * out,
+                         ULP * (8 + sqrt((double)in)) * a * widest + 1e-37);
+    }
+}
+
 /* ---- norms --------------------------------------------------------------------------------------------------------*/
 
 void tt_check_rms_fwd(int64_t R, int64_t D, const float *x, const float *wt, float wplus, float eps, float *y,

@@ -12,7 +12,7 @@ typedef struct call {
     const float *q, *k, *v, *o, *dout, *lse;
     float *out, *lse_out, *dq, *dk, *dv;
     int64_t ldq, ldk, ldv, ldo;
-    int rows;      /* queries per block at most */
+    bool back;     /* two blocks of scores */
     float *s, *t;  /* two blocks of scores */
     int first;     /* the tables below begin at this distance (key - query) */
     int span;      /* distances in them */
@@ -149,23 +149,33 @@ static void flush_diagonals(call *c, int h)
 
 static int64_t row_stride(int keys) { return ((int64_t)keys + 15) / 16 * 16 + 16; }
 
-static void make_blocks(call *c, bool back)
+/* Queries of a block at most: a matter of the segment alone, so that its bits are. */
+static int block_rows(const call *c, const tt_seg *s)
 {
-    int most = 1;
-    for (int n = 0; n < c->a->nseg; n++) most = c->a->seg[n].kn > most ? c->a->seg[n].kn : most;
-    int64_t ld = row_stride(most), rows = BLOCK_ELEMENTS / most;
-    int64_t top = c->a->causal || c->a->window > 0 ? BLOCK_ROWS_MOST / 2 : BLOCK_ROWS_MOST;
+    int rows = BLOCK_ELEMENTS / (s->kn > 0 ? s->kn : 1);
+    int top = c->a->causal || c->a->window > 0 ? BLOCK_ROWS_MOST / 2 : BLOCK_ROWS_MOST;
     if (rows > top) rows = top;
-    if (rows < BLOCK_ROWS_LEAST) rows = BLOCK_ROWS_LEAST;
-    c->rows = (int)rows;
-    c->s = tt_scratch(SCRATCH_ATTN, (size_t)(rows * ld) * sizeof(float) * (back ? 2 : 1));
-    c->t = c->s + rows * ld;
+    return rows < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : rows;
+}
+
+/* Room for the scores of any block. */
+static void make_room(call *c)
+{
+    int64_t most = 0;
+    for (int n = 0; n < c->a->nseg; n++) {
+        const tt_seg *s = &c->a->seg[n];
+        int64_t rows = block_rows(c, s), need = (rows < s->qn ? rows : s->qn) * row_stride(s->kn);
+        most = need > most ? need : most;
+    }
+    c->s = tt_scratch(SCRATCH_ATTN, (size_t)most * sizeof(float) * (c->back ? 2 : 1));
+    c->t = c->s + most;
 }
 
 static block block_at(const call *c, int seg, int h, int i0)
 {
     const tt_seg *s = &c->a->seg[seg];
-    block b = {.s = s, .seg = seg, .h = h, .i0 = i0, .n = s->qn - i0 < c->rows ? s->qn - i0 : c->rows};
+    int rows = block_rows(c, s);
+    block b = {.s = s, .seg = seg, .h = h, .i0 = i0, .n = s->qn - i0 < rows ? s->qn - i0 : rows};
     b.lo = attn_lo(c->a, s, i0);
     b.w = attn_hi(c->a, s, i0 + b.n - 1) - b.lo;
     if (b.w < 0) b.w = 0;
@@ -202,8 +212,39 @@ static drop_row drop_of(const call *c, const block *b, int i)
     return drop_row_of(c->a->drop_key, drop_attn_row(c->a, b->seg, b->h, i));
 }
 
+/* o = up * sum over j of s[j] v_j */
+CLONES static void mix_rows(int n, int K, float up, const float *restrict s, const float *restrict v, int64_t ldv,
+                            float *restrict o)
+{
+    memset(o, 0, (size_t)K * sizeof *o);
+    for (int j = 0; j < n; j++, v += ldv) {
+#pragma omp simd
+        for (int k = 0; k < K; k++) o[k] += s[j] * v[k];
+    }
+    for (int k = 0; k < K; k++) o[k] *= up;
+}
+
+/* One query alone, as in decoding: products of a vector, which calls of BLAS would cost more than they compute. */
+static void query_fwd(const call *c, const block *b)
+{
+    const tt_attn *a = c->a;
+    float up = 0, lse = -INFINITY;
+    if (b->w > 0) {
+        tt_fast_dots(b->w, a->K, a->scale, q_of(c, b), c->k + kv_of(c, b, c->ldk), c->ldk, c->s);
+        up = 1 / softmax_row(b->w, c->s, bias_row(c, b, b->i0, b->lo), &lse);
+        if (a->drop > 0)
+            drop_scores(b->w, (uint32_t)b->lo, drop_of(c, b, b->i0), drop_below(a->drop), 1 / (1 - a->drop), c->s);
+    }
+    mix_rows(b->w, a->K, up, c->s, c->v + kv_of(c, b, c->ldv), c->ldv, c->out + o_of(c, b));
+    c->lse_out[(b->s->q0 + b->i0) * a->H + b->h] = lse;
+}
+
 static void block_fwd(const call *c, const block *b)
 {
+    if (b->n == 1) {
+        query_fwd(c, b);
+        return;
+    }
     const tt_attn *a = c->a;
     int K = a->K, H = a->H;
     float *o = c->out + o_of(c, b), up[BLOCK_ROWS_MOST];
@@ -266,12 +307,13 @@ void tt_fast_attn_fwd(const tt_attn *a, const float *q, int64_t ldq, const float
 {
     call c = {.a = a, .q = q, .k = k, .v = v, .out = o, .lse_out = lse, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
     make_tables(&c, false);
-    make_blocks(&c, false);
+    make_room(&c);
     for (int seg = 0; seg < a->nseg; seg++)
         for (int h = 0; h < a->H; h++)
-            for (int i = 0; i < a->seg[seg].qn; i += c.rows) {
+            for (int i = 0; i < a->seg[seg].qn;) {
                 block b = block_at(&c, seg, h, i);
                 block_fwd(&c, &b);
+                i += b.n;
             }
 }
 
@@ -294,13 +336,15 @@ void tt_fast_attn_bwd(const tt_attn *a, const float *q, int64_t ldq, const float
               .ldv = ldv,
               .ldo = ldo};
     make_tables(&c, dbias != NULL);
-    make_blocks(&c, true);
+    c.back = true;
+    make_room(&c);
     for (int seg = 0; seg < a->nseg; seg++)
         for (int h = 0; h < a->H; h++) {
             if (c.diag) memset(c.diag, 0, (size_t)c.span * sizeof *c.diag);
-            for (int i = 0; i < a->seg[seg].qn; i += c.rows) {
+            for (int i = 0; i < a->seg[seg].qn;) {
                 block b = block_at(&c, seg, h, i);
                 if (b.w > 0) block_bwd(&c, &b);
+                i += b.n;
             }
             if (c.diag) flush_diagonals(&c, h);
         }

@@ -94,7 +94,10 @@ static double chunk_loss(const tt_head *t, const rows *c, float *z)
 {
     int64_t V = t->V, D = t->D;
     double loss = 0;
-    tt_fast_gemm(false, true, c->n, V, D, t->scale, c->h, D, t->W, D, 0, z, V);
+    if (t->dh || t->dW)
+        tt_fast_gemm(false, true, c->n, V, D, t->scale, c->h, D, t->W, D, 0, z, V);
+    else
+        tt_fast_linear(c->n, V, D, t->scale, c->h, t->W, z);
     for (int64_t i = 0; i < c->n; i++) loss += row_loss(t, c->at[i], z + i * V);
     if (t->dh) tt_fast_gemm(false, false, c->n, D, V, t->scale, z, V, t->W, D, c->together ? 1 : 0, c->dh, D);
     if (t->dh && !c->together) scatter_add(c, D, t->dh);

@@ -28,6 +28,7 @@
     void p##_embed_fwd(int64_t R, int64_t D, const int32_t *ids, const float *E, float *y);                         \
     void p##_embed_bwd(int64_t R, int64_t D, const int32_t *ids, const float *dy, float *dE);                       \
     void p##_dropout(int64_t n, float prob, tt_rkey key, const float *x, float *y, bool acc);                       \
+    void p##_linear(int64_t R, int64_t out, int64_t in, float scale, const float *x, const float *w, float *y);     \
     double p##_head(const tt_head *h);                                                                              \
     void p##_add(int64_t n, const float *x, float *y);                                                              \
     void p##_scale(int64_t n, float a, float *x);                                                                   \
@@ -38,6 +39,9 @@
 KERN_PROTOTYPES(tt_ref)
 KERN_PROTOTYPES(tt_fast)
 KERN_PROTOTYPES(tt_check)
+
+/* s[j] = scale * <q, k + j*ldk>, j < n, over in elements: for one query; bits as of tt_fast_linear. */
+void tt_fast_dots(int64_t n, int64_t in, float scale, const float *q, const float *k, int64_t ldk, float *s);
 
 /* Scratch memory of this thread, one growing block per slot, 64-byte aligned, valid until the slot is asked for again. It keeps
  * its size, so that a step after the first asks the system for nothing. Each user has its own slot. */

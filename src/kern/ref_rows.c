@@ -22,6 +22,11 @@ void tt_ref_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha,
     }
 }
 
+void tt_ref_linear(int64_t R, int64_t out, int64_t in, float scale, const float *x, const float *w, float *y)
+{
+    tt_ref_gemm(false, true, R, out, in, scale, x, in, w, in, 0, y, out);
+}
+
 void tt_ref_rms_fwd(int64_t R, int64_t D, const float *x, const float *w, float wplus, float eps, float *y, float *rstd)
 {
     for (int64_t r = 0; r < R; r++, x += D, y += D) {

@@ -26,7 +26,10 @@ static tt_t *linear(tt_tape *t, tt_t *x, const tt_par *w, float scale)
     assert(w->ndim == 2 && w->shape[1] == x->cols);
     int64_t R = x->rows, in = x->cols, out = w->shape[0];
     tt_t *y = tt_new(t, R, out, wants(t, x) || trains(t, w));
-    t->k->gemm(false, true, R, out, in, scale, x->x, in, w->w, in, 0.f, y->x, out);
+    if (t->record)
+        t->k->gemm(false, true, R, out, in, scale, x->x, in, w->w, in, 0.f, y->x, out);
+    else
+        t->k->linear(R, out, in, scale, x->x, w->w, y->x);
     y->spare = true;
     if (!y->need) return y;
     if (w->trained) x->spare = false;

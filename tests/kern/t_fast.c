@@ -64,6 +64,56 @@ static void gemms(void)
     ok(1, "gemm agrees");
 }
 
+/* Each segment of a batch as if it were alone. */
+static void segments_alone(void)
+{
+    rnd r = {tt_key(1, "alone", 0, 0, 0), 0};
+    int differing = 0, segments = 0;
+    for (int t = 0; t < 150; t++) {
+        tt_seg seg[8];
+        int Rq, Rk;
+        tt_attn a = some_attn(&r, seg, &Rq, &Rk);
+        a.drop = 0;
+        int ldq = a.H * a.K, ldk = a.Hkv * a.K;
+        float *q = normals(&r, (int64_t)Rq * ldq, 1), *k = normals(&r, (int64_t)Rk * ldk, 1);
+        float *v = normals(&r, (int64_t)Rk * ldk, 1), *bias = normals(&r, a.nbucket * a.H, 1);
+        float *o = normals(&r, (int64_t)Rq * ldq, 1), *lse = normals(&r, Rq * a.H, 1);
+        float *alone = normals(&r, (int64_t)Rq * ldq, 1);
+        a.bias = pick(&r, 0, 1) ? bias : NULL;
+        tt_kern_fast.attn_fwd(&a, q, ldq, k, ldk, v, ldk, o, ldq, lse);
+        for (int n = 0; n < a.nseg; n++) {
+            tt_attn b = a;
+            b.nseg = 1;
+            b.seg = seg + n;
+            tt_kern_fast.attn_fwd(&b, q, ldq, k, ldk, v, ldk, alone, ldq, lse);
+            size_t from = (size_t)seg[n].q0 * (size_t)ldq, size = (size_t)seg[n].qn * (size_t)ldq;
+            differing += memcmp(alone + from, o + from, size * sizeof *o) != 0;
+            segments++;
+        }
+        free(q), free(k), free(v), free(bias), free(o), free(lse), free(alone);
+    }
+    ok(differing == 0, "attention: %d of %d segments have other bits than alone", differing, segments);
+}
+
+/* The fast product for inference: against ref, and each row as if it were alone. */
+static void linears(void)
+{
+    rnd r = {tt_key(1, "linear", 0, 0, 0), 0};
+    int differing = 0;
+    for (int t = 0; t < 200; t++) {
+        int R = pick(&r, 0, t % 10 ? 20 : 150), out = pick(&r, 1, 40), in = pick(&r, t % 9 ? 1 : 0, t % 4 ? 70 : 300);
+        float *x = normals(&r, (int64_t)R * in, 1), *w = normals(&r, (int64_t)out * in, 1);
+        float *y = normals(&r, (int64_t)R * out, 1), *alone = normals(&r, out, 1);
+        K->linear(R, out, in, 0.7f, x, w, y);
+        for (int i = 0; i < R; i++) {
+            tt_kern_fast.linear(1, out, in, 0.7f, x + i * in, w, alone);
+            differing += memcmp(alone, y + i * out, sizeof *y * (size_t)out) != 0;
+        }
+        free(x), free(w), free(y), free(alone);
+    }
+    ok(differing == 0, "linear agrees, and %d rows have other bits than alone", differing);
+}
+
 static void norms(void)
 {
     rnd r = {tt_key(1, "norms", 0, 0, 0), 0};
@@ -236,6 +286,8 @@ int main(int argc, char **argv)
     tt_blas_choose(argv);
     check_can_fail();
     gemms();
+    linears();
+    segments_alone();
     norms();
     activations();
     attention();
