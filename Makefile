@@ -1,6 +1,6 @@
 # tutti. `make demo` and `make check` need nothing but git, make, a compiler and a package manager.
 # Elsewhere than Debian: make CC=mpicc CXX=mpicxx PKGS="..." (modules or Spack give pkg-config files).
-PKGS   ?= ompi-c hdf5-openmpi openblas yaml-0.1 jansson sentencepiece libxxhash zlib
+PKGS   ?= ompi-c hdf5-openmpi openblas yaml-0.1 jansson sentencepiece libxxhash zlib libutf8proc
 BUILD  ?= fast
 PREFIX ?= /usr/local
 CC     ?= cc
@@ -8,9 +8,9 @@ CXX    ?= c++
 
 # What PKGS and TOOLS are called by apt, by environment modules, by Spack.
 DEBS    = libopenmpi-dev openmpi-bin libopenblas-openmp-dev libhdf5-openmpi-dev libyaml-dev libjansson-dev \
-          libsentencepiece-dev sentencepiece libxxhash-dev zlib1g-dev pkg-config g++ perl
-MODULES = gcc openmpi hdf5 (parallel) openblas libyaml jansson sentencepiece xxhash zlib pkgconf
-SPACK   = openmpi openblas threads=openmp hdf5+mpi libyaml jansson sentencepiece xxhash zlib pkgconf
+          libsentencepiece-dev sentencepiece libxxhash-dev zlib1g-dev libutf8proc-dev pkg-config g++ perl
+MODULES = gcc openmpi hdf5 (parallel) openblas libyaml jansson sentencepiece xxhash zlib utf8proc pkgconf
+SPACK   = openmpi openblas threads=openmp hdf5+mpi libyaml jansson sentencepiece xxhash zlib utf8proc pkgconf
 TOOLS   = pkg-config $(CXX) mpirun prove
 LINT    = clang-format cppcheck
 # It does not see that TT_BUG never returns, nor that a softmax over no keys is meant to give log(0) = -inf.
@@ -78,6 +78,8 @@ lint:
 	tests/layers.sh
 bench: all
 	$(OUT)/tutti bench
+	tests/bench/generate.sh $(OUT)
+	tests/bench/metrics.sh $(OUT)
 	tests/bench/prepare.sh $(OUT) 1 2 4
 
 install: all

@@ -84,6 +84,8 @@ size_t tt_arena_peak(const tt_arena *a); /* bytes held from the system */
 /* Heap memory that must exist: as malloc/realloc, but never NULL for bytes > 0 (tt_bug). Freed with free(). */
 void *tt_malloc(size_t bytes);
 void *tt_realloc(void *p, size_t bytes);
+/* As tt_malloc, 64-byte aligned; memory of some megabytes lies in large pages where the system gives them. */
+void *tt_malloc_large(size_t bytes);
 
 /* ---- random streams -----------------------------------------------------------------------------------------
  * Counter-based: a value is a function of (key, counter), so any rank can draw any value in O(1).

@@ -35,7 +35,11 @@ tt_err tt_verb_inspect(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_import(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_export(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_generate(const tt_mesh *m, const tt_args *args);
+tt_err tt_verb_score(const tt_mesh *m, const tt_args *args);
+tt_err tt_verb_eval(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_synth(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_bench(const tt_mesh *m, const tt_args *args);
+
+void tt_score_help(FILE *f); /* options and metrics, below the verb's line in tutti help score */
 
 #endif

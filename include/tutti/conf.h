@@ -65,9 +65,14 @@ enum { TT_OPT_ADAMW, TT_OPT_ADAFACTOR, TT_OPT_SGD }; /* optim.name */
 enum { TT_RULE_T5X, TT_RULE_HF };                    /* optim.adafactor.rule */
 enum { TT_DECAY_ALL, TT_DECAY_HF };                  /* optim.decay: every parameter | HF grouping */
 enum { TT_REDUCE_EXACT, TT_REDUCE_MPI };
-enum { TT_BAD_SKIP, TT_BAD_FAIL };                     /* data.on_bad_row */
-enum { TT_MISSING_FAIL, TT_MISSING_SKIP };             /* data.missing */
-enum { TT_FOUND_OFF, TT_FOUND_REPORT, TT_FOUND_DROP }; /* data.decontaminate, data.deduplicate */
+enum { TT_BAD_SKIP, TT_BAD_FAIL };                           /* data.on_bad_row */
+enum { TT_MISSING_FAIL, TT_MISSING_SKIP };                   /* data.missing */
+enum { TT_ANSWER_GENERATE, TT_ANSWER_RANK, TT_ANSWER_AUTO }; /* eval.answer */
+#define TT_ANSWERS "generate|rank|auto"
+enum { TT_RANK_SUM, TT_RANK_TOKEN, TT_RANK_BYTE, TT_RANK_CHAR }; /* eval.rank */
+enum { TT_EARLY_NO, TT_EARLY_YES, TT_EARLY_NEVER };              /* eval.early_stopping */
+enum { TT_SPLIT_TEST, TT_SPLIT_VALIDATION, TT_SPLIT_TRAIN };     /* eval.split */
+enum { TT_FOUND_OFF, TT_FOUND_REPORT, TT_FOUND_DROP };           /* data.decontaminate, data.deduplicate */
 
 typedef struct tt_job {
     const char *file;    /* where it was read */
@@ -143,6 +148,13 @@ typedef struct tt_job {
         int64_t generate;    /* examples per data set that are generated for exact_match and rouge; 0: all */
         int64_t max_new_tokens;
         bool before; /* evaluate before the first step */
+        /* tutti eval */
+        int split, answer, rank,
+            early_stopping; /* TT_SPLIT_TEST ..., TT_ANSWER_RANK ..., TT_RANK_SUM ..., TT_EARLY_NO ... */
+        const char *out;
+        int64_t min_new_tokens, beams, top_k, no_repeat_ngram, rows, bootstrap;
+        double length_penalty, temperature, top_p, repetition_penalty;
+        bool sample;
     } eval;
     struct {
         int64_t every;

@@ -150,6 +150,8 @@ typedef struct tt_sets {
 typedef struct tt_setinfo {
     const char *name, *category, *path, *format;
     const char *collection, *dataset, *language, *licence, *mixture; /* what the registry says; NULL: nothing */
+    const char *metrics; /* the entry's, for an evaluation; NULL: the job's */
+    int answer;          /* TT_ANSWER_GENERATE ...; -1: the job's */
     bool held_out;
     int64_t rows;        /* to draw from: usable, in the split, within the limit, not dropped */
     int64_t file_rows;   /* usable rows of the file */
@@ -158,6 +160,7 @@ typedef struct tt_setinfo {
     int64_t cap;         /* the entry's own: examples that count in the mixture; 0: none */
     double weight;
     int ntemplate;
+    bool options; /* the entry names answers to choose from */
 } tt_setinfo;
 
 /* Collective. Reads the data sets of one list (job->data.train ...): each file is parsed by one rank and shared; with data.store set they
@@ -259,6 +262,10 @@ tt_err tt_sets_exemplars(tt_sets *s, const tt_sets *train);
 
 /* Local. row in [0, rows). O(exemplars), however many rows there are. */
 void tt_prompt_make(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, tt_arena *a, tt_prompt *out);
+/* The answers that row (with the prompt made of it) could have: its target with each option of the entry in the place of the right one, in the
+ * order of the options. *gold: which is right. *n = 0: it has no options, or its target is none of them. In a. */
+void tt_prompt_options(const tt_set *s, int64_t row, const tt_prompt *p, tt_arena *a, int *n, char ***option,
+                       int *gold);
 /* The source without the first drop exemplars, to out[nsource]; returns how many parts. */
 int tt_prompt_source(const tt_prompt *p, int drop, tt_part *out);
 

@@ -142,6 +142,8 @@ typedef struct tt_kern {
     void (*dropout)(int64_t n, float p, tt_rkey key, const float *x, float *y, bool acc);
 
     double (*head)(const tt_head *h); /* returns the loss */
+    /* Returns log(sum over i of exp(z[i])); *best (or NULL): the first largest element, 0 if all are -inf or NaN. n > 0. */
+    double (*logsumexp)(int64_t n, const float *z, int64_t *best);
 
     void (*add)(int64_t n, const float *x, float *y); /* y += x */
     void (*scale)(int64_t n, float a, float *x);      /* x *= a */

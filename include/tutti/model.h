@@ -66,14 +66,59 @@ double tt_t5_flops(const tt_t5cfg *c, const tt_grain *g, bool backward);
 tt_err tt_model_check_ids(const tt_model *m, const int32_t *ids, int64_t n, const char *what);
 
 /* ---- generation --------------------------------------------------------------------------------------------------
- * Greedy, with a key/value cache; B ragged sources at once; finished rows leave the batch. out[b]: new ids (without the start
- * token; the end token included when reached; at most max_new). logp NULL, or per row max_new floats for the log-probabilities of out[b].
- * Local; what it needs of a is given back. TT_EDATA: ids outside the vocabulary.
- * Rows do not see each other; yet a row's float bits may depend on how many rows are active, because BLAS picks its kernels by the
- * number of rows. Equal ids are certain only for equal batches. */
-tt_err tt_t5_generate(const tt_model *m, const tt_kern *k, tt_arena *a, int B, const int32_t *const *src, const int *S,
-                      int max_new, tt_ids *out);
-tt_err tt_t5_generate_scored(const tt_model *m, const tt_kern *k, tt_arena *a, int B, const int32_t *const *src,
-                             const int *S, int max_new, tt_ids *out, float *const *logp);
+ * Sources come in one by one and are encoded once; their answers are decoded together, one row each (a beam has several, which share the
+ * source's keys and values); an answer that is finished leaves, and the next source takes its place. What a row computes depends on its source
+ * and its own tokens alone, so the answers and the bits of their scores do not depend on rows, order or ranks.
+ * As transformers 4.44: greedy search, sampling, beam search (BeamSearchScorer), and the processors named below. */
+enum { TT_BEAMS_MOST = 64 };
+typedef struct tt_gencfg {
+    int max_new, min_new; /* new tokens, end token included; before min_new there is no end */
+    int beams,
+        nreturn; /* beams 1: greedy, or sampling; nreturn answers of each source, at most beams or any number of samples */
+    double length_penalty; /* beams: score = sum of log-probabilities / length^penalty */
+    int early;             /* beams: TT_EARLY_NO, TT_EARLY_YES, TT_EARLY_NEVER, as early_stopping */
+    bool sample;           /* keyed by (seed, the source's key, number of the answer, position) */
+    double temperature, top_p;
+    int64_t top_k; /* 0: all */
+    double repetition_penalty;
+    int no_repeat_ngram; /* 0: none */
+    uint64_t seed;
+    int rows; /* decoded at once; bounds the memory of the caches */
+} tt_gencfg;
+#define TT_GENCFG_DEFAULT                                                                            \
+    {                                                                                                \
+        .max_new = 128, .beams = 1, .nreturn = 1, .length_penalty = 1, .temperature = 1, .top_p = 1, \
+        .repetition_penalty = 1, .rows = 32                                                          \
+    }
+tt_err tt_gencfg_check(const tt_gencfg *o, const tt_model *m); /* TT_EJOB */
+
+typedef struct tt_source {
+    const int32_t *ids; /* good until the next call of next */
+    int S;
+    uint64_t key; /* names the example for sampling */
+} tt_source;
+typedef struct tt_reply {
+    int n;
+    const int32_t *ids; /* the new ones, end token included when reached */
+    double score;       /* sum of log-probabilities of the raw distribution; of a beam its score */
+    const float *logp;  /* [n]; NULL in a beam search */
+} tt_reply;
+typedef struct tt_feed {
+    void *ctx;
+    tt_err (*next)(void *ctx, tt_source *out, bool *more);
+    tt_err (*done)(void *ctx, int64_t number, int n,
+                   const tt_reply *answer); /* of source number (0, 1, ... as next gave them), the best first */
+} tt_feed;
+/* Local. TT_EJOB: the configuration; TT_EDATA: ids outside the vocabulary; or what next and done return. */
+tt_err tt_generate(const tt_model *m, const tt_kern *k, const tt_gencfg *o, const tt_feed *feed);
+/* The best answer of each of n sources. logp NULL, or per source max_new floats. */
+tt_err tt_generate_list(const tt_model *m, const tt_kern *k, const tt_gencfg *o, int n, const int32_t *const *src,
+                        const int *S, tt_ids *out, float *const *logp);
+
+/* Log-likelihoods of given targets: of target j, T[j] tokens (the end token, if it counts, is one of them), given source of[j]; of
+ * rises. Each source is encoded once. sum[j]: natural logarithms, added in double in the order of the tokens; greedy[j] (NULL: not wanted):
+ * is every token the most probable one. Bits depend on source and target alone. Local. TT_EDATA: ids outside the vocabulary. */
+tt_err tt_t5_loglik(const tt_model *m, const tt_kern *k, tt_arena *a, int nsrc, const int32_t *const *src, const int *S,
+                    int ntgt, const int32_t *const *tgt, const int *T, const int *of, double *sum, bool *greedy);
 
 #endif

@@ -11,16 +11,16 @@
 /* Collective. Runs the job from start or checkpoint to its end. TT_ESTOP after a clean stop by signal. */
 tt_err tt_train(const tt_mesh *m, const tt_job *job);
 
-/* Per-task results of an evaluation; sums are exact: integers, or doubles added in example order on every rank. */
+/* What one data set scored: the figures that eval.metrics asks for, in their order. x: NaN where it was not measured. weight: what it counts
+ * in a mean over data sets: tokens of a loss, examples of the others. */
+enum { TT_FIGURES_MOST = 32 };
 typedef struct tt_score {
-    int64_t examples, tokens;
-    double nll; /* sum over target tokens */
-    int64_t generated, exact;
-    double rouge1, rouge2, rougeL; /* sums of F1 over generated examples */
+    int64_t examples;
+    double x[TT_FIGURES_MOST], weight[TT_FIGURES_MOST];
 } tt_score;
 
-/* Collective. score[sets->n]; predictions (path or NULL) receives JSON lines from rank 0. Results do not depend on the rank count. */
-tt_err tt_evaluate(const tt_mesh *m, const tt_job *job, tt_model *model, const tt_tok *tok, const tt_sets *sets,
+/* Collective. score[sets->n], the same on all ranks and for any number of them; predictions (path or NULL) receives JSON lines. */
+tt_err tt_evaluate(const tt_mesh *m, const tt_job *job, const tt_model *model, const tt_tok *tok, const tt_sets *sets,
                    const char *predictions, tt_score *score);
 
 #endif

@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGN = 64, MAX_BLOCKS = 256 };
+enum { ALIGN = 64, MAX_BLOCKS = 256, LARGE_PAGE = 1 << 21 };
 
 struct tt_arena {
     int n, at; /* blocks held; the one in use */
@@ -14,14 +15,21 @@ struct tt_arena {
     } block[MAX_BLOCKS];
 };
 
+static size_t round_up(size_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
+
+/* Pages of 4 KB cost a fault each and more of the translation's cache than there is. */
 static char *block_new(size_t size)
 {
-    char *mem = aligned_alloc(ALIGN, size);
+    bool large = size >= 2 * LARGE_PAGE;
+    char *mem = aligned_alloc(large ? LARGE_PAGE : ALIGN, size);
     if (!mem) TT_BUG("out of memory: %zu bytes were refused; use fewer tokens per grain or more nodes", size);
+#ifdef MADV_HUGEPAGE
+    if (large) madvise(mem, size / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* a wish: failing does no harm */
+#endif
     return mem;
 }
 
-static size_t round_up(size_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
+void *tt_malloc_large(size_t bytes) { return block_new(round_up(bytes ? bytes : 1)); }
 
 tt_arena *tt_arena_new(size_t first_bytes)
 {

@@ -217,13 +217,14 @@ tt_err tt_keys_bind(tt_arena *a, const tt_yaml *map, const tt_keyrow *rows, void
 void tt_keys_help(FILE *f, const tt_keyrow *rows, const char *only_prefix)
 {
     char group[64] = "";
+    bool any = false;
     for (const tt_keyrow *r = rows; r->name; r++) {
         if (only_prefix && strncmp(r->name, only_prefix, strlen(only_prefix))) continue;
         size_t n = strcspn(r->name, ".");
-        if (strncmp(group, r->name, n) || group[n]) {
-            if (*group) fputc('\n', f);
-            snprintf(group, sizeof group, "%.*s", (int)n, r->name);
-        }
+        if (!r->name[n]) n = 0; /* keys without a dot are one group */
+        if (any && (strncmp(group, r->name, n) || group[n])) fputc('\n', f);
+        any = true;
+        snprintf(group, sizeof group, "%.*s", (int)n, r->name);
         fprintf(f, "  %-31s %-11s %s", r->name, r->def ? r->def : "", r->help);
         if (r->choices) fprintf(f, " [%s]", r->choices);
         fputc('\n', f);

@@ -3,6 +3,7 @@
 
 enum {
     GEMM,
+    LINEAR,
     RMS_FWD,
     RMS_BWD,
     LN_FWD,
@@ -17,6 +18,7 @@ enum {
     EMBED_BWD,
     DROPOUT,
     HEAD,
+    LOGSUMEXP,
     ADD,
     SCALE,
     SUMSQ,
@@ -26,11 +28,14 @@ enum {
 };
 
 static _Thread_local tt_lap lap[KERNELS + 1] = {
-    [GEMM] = {"gemm"},           [RMS_FWD] = {"rms_fwd"},   [RMS_BWD] = {"rms_bwd"},   [LN_FWD] = {"ln_fwd"},
-    [LN_BWD] = {"ln_bwd"},       [ACT_FWD] = {"act_fwd"},   [ACT_BWD] = {"act_bwd"},   [GLU_FWD] = {"glu_fwd"},
-    [GLU_BWD] = {"glu_bwd"},     [ATTN_FWD] = {"attn_fwd"}, [ATTN_BWD] = {"attn_bwd"}, [EMBED_FWD] = {"embed_fwd"},
-    [EMBED_BWD] = {"embed_bwd"}, [DROPOUT] = {"dropout"},   [HEAD] = {"head"},         [ADD] = {"add"},
-    [SCALE] = {"scale"},         [SUMSQ] = {"sumsq"},       [ADAM] = {"adam"},         [ADAFACTOR] = {"adafactor"},
+    [GEMM] = {"gemm"},           [LINEAR] = {"linear"},       [LOGSUMEXP] = {"logsumexp"},
+    [RMS_FWD] = {"rms_fwd"},     [RMS_BWD] = {"rms_bwd"},     [LN_FWD] = {"ln_fwd"},
+    [LN_BWD] = {"ln_bwd"},       [ACT_FWD] = {"act_fwd"},     [ACT_BWD] = {"act_bwd"},
+    [GLU_FWD] = {"glu_fwd"},     [GLU_BWD] = {"glu_bwd"},     [ATTN_FWD] = {"attn_fwd"},
+    [ATTN_BWD] = {"attn_bwd"},   [EMBED_FWD] = {"embed_fwd"}, [EMBED_BWD] = {"embed_bwd"},
+    [DROPOUT] = {"dropout"},     [HEAD] = {"head"},           [ADD] = {"add"},
+    [SCALE] = {"scale"},         [SUMSQ] = {"sumsq"},         [ADAM] = {"adam"},
+    [ADAFACTOR] = {"adafactor"},
 };
 
 const tt_lap *tt_laps(void) { return lap; }
@@ -71,6 +76,11 @@ static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha,
                  const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
 {
     TIMED(GEMM, 2.0 * (double)m * (double)n * (double)k, gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc));
+}
+
+static void linear(int64_t R, int64_t out, int64_t in, float a, const float *x, const float *w, float *y)
+{
+    TIMED(LINEAR, 2.0 * (double)R * (double)out * (double)in, linear(R, out, in, a, x, w, y));
 }
 
 static void rms_fwd(int64_t R, int64_t D, const float *x, const float *w, float wplus, float eps, float *y, float *rstd)
@@ -150,6 +160,13 @@ static double head(const tt_head *h)
     return loss;
 }
 
+static double logsumexp(int64_t n, const float *z, int64_t *best)
+{
+    double start = tt_now(), lse = tt_kern_fast.logsumexp(n, z, best);
+    stop(LOGSUMEXP, start, 0);
+    return lse;
+}
+
 static void add(int64_t n, const float *x, float *y) { TIMED(ADD, 0, add(n, x, y)); }
 
 static void scale(int64_t n, float a, float *x) { TIMED(SCALE, 0, scale(n, a, x)); }
@@ -175,6 +192,7 @@ static void adafactor(const tt_adafactor *o, int64_t batch, int64_t rows, int64_
 const tt_kern tt_kern_timed = {
     .name = "timed",
     .gemm = gemm,
+    .linear = linear,
     .rms_fwd = rms_fwd,
     .rms_bwd = rms_bwd,
     .ln_fwd = ln_fwd,
@@ -189,6 +207,7 @@ const tt_kern tt_kern_timed = {
     .embed_bwd = embed_bwd,
     .dropout = dropout,
     .head = head,
+    .logsumexp = logsumexp,
     .add = add,
     .scale = scale,
     .sumsq = sumsq,

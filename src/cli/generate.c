@@ -75,7 +75,9 @@ static tt_err answer_ids(session *s, tt_ids *src, tt_ids *out)
         ids[i] = src[i].id;
         S[i] = src[i].n;
     }
-    return tt_t5_generate(s->m, s->k, s->a, s->n, ids, S, (int)s->o->max_new, out);
+    tt_gencfg o = TT_GENCFG_DEFAULT;
+    o.max_new = (int)s->o->max_new;
+    return tt_generate_list(s->m, s->k, &o, s->n, ids, S, out, NULL);
 }
 
 /* Answers the prompts that wait. */

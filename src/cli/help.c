@@ -30,6 +30,13 @@ tt_err tt_verb_help(const tt_mesh *m, const tt_args *args)
     const tt_verb *v = find(args->pos[0]);
     if (!v) return tt_fail(TT_EJOB, "there is no verb '%s'; tutti help lists them all", args->pos[0]);
     printf("tutti %s\n\n  %s\n", v->usage, v->help);
+    if (!strcmp(v->name, "score")) tt_score_help(stdout);
+    if (!strcmp(v->name, "eval")) {
+        printf("\nThe job's model.path is scored on data.test (or eval.split), each data set by its own key metrics or "
+               "eval.metrics.\n"
+               "Results: scores.tsv, scores.json, predictions.jsonl in eval.out. tutti help score: every metric.\n\n");
+        tt_keys_help(stdout, tt_job_keys, "eval.");
+    }
     if (strcmp(v->name, "train")) return TT_OK;
     printf("\nKeys of a job file; each can be overridden on the command line, as in train.steps=100.\n"
            "Paths start from the folder where tutti is started, those of data sets from data.root.\n\n"
@@ -45,6 +52,8 @@ tt_err tt_verb_help(const tt_mesh *m, const tt_args *args)
            "    values: {answer: {0: \"no\", 1: \"yes\"}}\n"
            "    options: [\"no\", \"yes\"]\n"
            "    templates: [{source: \"Answer: {question}\", target: \"{answer}\", kind: direct, weight: 1}]\n"
+           "    metrics: \"rouge:stem=1 bleu\"    of tutti eval; tutti help score lists them\n"
+           "    answer: rank                   generate rank auto: how tutti eval finds its answers\n"
            "    category: qa                   so too collection dataset language licence mixture held_out rows\n"
            "    cap: 1000\n"
            "    split: {take: train, validation: 0.05, test: 0.05, seed: 1}\n"

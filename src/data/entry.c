@@ -10,11 +10,12 @@
 #include <sys/stat.h>
 
 typedef struct entry {
-    const char *name, *format, *category, *list, *only, *each, *exemplars;
+    const char *name, *format, *category, *list, *only, *each, *exemplars, *metrics;
     const char *collection, *dataset, *language, *licence, *mixture;
     const tt_yaml *path, *fields, *templates, *split, *where, *columns, *values, *options, *prompts, *select, *tasks;
     bool held_out;
     int missing; /* -1: data.missing */
+    int answer;  /* -1: eval.answer */
     int64_t cap, limit, rows;
     double weight;
 } entry;
@@ -42,6 +43,8 @@ const tt_keyrow tt_entry_keys[] = {
     {"options", TT_KTREE, AT(options), NULL, NULL, "answers to choose from: a list, or {column: NAME}"},
     {"exemplars", TT_KTEXT, AT(exemplars), NULL, NULL, "the set of data.train that gives them, or off"},
     {"prompts", TT_KTREE, AT(prompts), NULL, NULL, "few_shot, shots, options, cot, invert: instead of data.prompts"},
+    {"metrics", TT_KTEXT, AT(metrics), NULL, NULL, "of tutti eval, instead of eval.metrics"},
+    {"answer", TT_KENUM, AT(answer), NULL, TT_ANSWERS, "how tutti eval takes its answers, instead of eval.answer"},
     {"category", TT_KTEXT, AT(category), NULL, NULL, "for reports; default: what the file says"},
     {"collection", TT_KTEXT, AT(collection), NULL, NULL, "what the data set came with"},
     {"dataset", TT_KTEXT, AT(dataset), NULL, NULL, "the source that it is made from; several may share one"},
@@ -219,6 +222,8 @@ static tt_err read_shared(const reader *r, const entry *e, const tt_yaml *y, con
                    .mixture = e->mixture,
                    .held_out = e->held_out,
                    .declared = e->rows,
+                   .metrics = e->metrics,
+                   .answer = e->answer,
                    .at = y,
                    .columns = e->columns,
                    .where = e->where,
@@ -351,7 +356,7 @@ static tt_err add_one(reader *r, const tt_item *it, const entry *e, const tt_fou
 
 static tt_err bind(reader *r, const tt_item *it, entry *e)
 {
-    *e = (entry){.missing = -1};
+    *e = (entry){.missing = -1, .answer = -1};
     return tt_keys_bind(r->a, tt_item_map(r->a, it), tt_entry_keys, e, "");
 }
 

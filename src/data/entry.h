@@ -18,6 +18,8 @@ typedef struct tt_spec {
     const char *name, *path, *category; /* path as it is opened; category NULL: the file may say */
     const char *collection, *dataset, *language, *licence, *mixture; /* what the registry says; NULL: nothing */
     bool held_out;                                                   /* never trained on */
+    const char *metrics;                                             /* of an evaluation; NULL: the job's */
+    int answer;                                                      /* -1: the job's */
     int64_t declared; /* rows that the registry promises; 0: it does not say */
     const struct tt_format *format;
     const tt_templates *templates;

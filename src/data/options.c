@@ -59,7 +59,7 @@ tt_err tt_options_read(tt_arena *a, const tt_yaml *y, tt_options *out, const cha
 
 int tt_options_count(const tt_options *o, const tt_rowref *row) { return o->n ? o->n : (int)row->cell[o->col].n; }
 
-static const char *option(const tt_options *o, const tt_rowref *row, int i)
+const char *tt_options_text(const tt_options *o, const tt_rowref *row, int i)
 {
     return o->n ? o->fixed[i] : tt_segment_value(row->seg, row->cell[o->col].first + (uint32_t)i);
 }
@@ -67,7 +67,8 @@ static const char *option(const tt_options *o, const tt_rowref *row, int i)
 int tt_options_draw(const tt_options *o, const tt_rowref *row, tt_rkey key, uint64_t counter)
 {
     bool simple = true;
-    for (int i = 0; i < tt_options_count(o, row); i++) simple = simple && !strpbrk(option(o, row, i), ",;\"\n");
+    for (int i = 0; i < tt_options_count(o, row); i++)
+        simple = simple && !strpbrk(tt_options_text(o, row, i), ",;\"\n");
     return (int)tt_rand_below(key, counter, simple ? NSTYLE : NMARKED);
 }
 

@@ -14,6 +14,7 @@ typedef struct tt_options {
 tt_err tt_options_read(tt_arena *a, const tt_yaml *y, tt_options *out, const char **column);
 
 /* Of a row: its options, in the order given. It is kept: they may speak of each other ("none of these") or carry letters. */
+const char *tt_options_text(const tt_options *o, const tt_rowref *row, int i);
 int tt_options_count(const tt_options *o, const tt_rowref *row);
 /* One of the styles that can hold the row's options, by counter of key: those that set them apart with commas and the like are left
  * out where an option has such signs itself. */

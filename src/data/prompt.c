@@ -110,19 +110,19 @@ static const char *choose_break(const draw *d)
 
 /* ---- texts ------------------------------------------------------------------------------------------------------------*/
 
-static void add_options(draw *d, const tt_rowref *row)
+static void add_options(const draw *d, const tt_rowref *row, tt_parts *out)
 {
-    tt_options_add(d->s->spec->templates->options, row, d->out->style, &d->source);
+    tt_options_add(d->s->spec->templates->options, row, d->out->style, out);
 }
 
 /* First values of the columns. */
-static void add_pieces(draw *d, const tt_piece *p, int n, const tt_rowref *row, tt_parts *out)
+static void add_pieces(const draw *d, const tt_piece *p, int n, const tt_rowref *row, tt_parts *out)
 {
     for (int i = 0; i < n; i++) {
         if (p[i].col == TT_LITERAL)
             tt_parts_put(out, (tt_part){.text = p[i].text, .size = p[i].size});
         else if (p[i].col == TT_PLACE)
-            add_options(d, row);
+            add_options(d, row, out);
         else if (row->cell[p[i].col].n)
             tt_parts_value(out, row->seg, row->cell[p[i].col].first);
     }
@@ -141,7 +141,7 @@ static void add_question(draw *d, const tt_ask *q, const tt_rowref *row)
     add_pieces(d, p->piece, p->n, row, &d->source);
     if (!show || q->place) return;
     if (!ends_line(&d->source)) tt_parts_add(&d->source, "\n");
-    add_options(d, row);
+    add_options(d, row, &d->source);
 }
 
 /* The question ends as those of the exemplars do, up to where its answer would stand. */
@@ -214,6 +214,48 @@ void tt_prompt_make(const tt_set *s, int64_t row, uint64_t seed, int64_t epoch, 
     out->style = choose_style(&d);
     add_source(&d);
     add_target(&d);
+}
+
+/* The column of the target whose value is an option; -1: none is. *gold: which option. */
+static int answer_column(const draw *d, const tt_options *o, int *gold)
+{
+    const tt_pattern *p = &d->t->target;
+    int n = tt_options_count(o, &d->own);
+    for (int i = 0; i < p->n; i++) {
+        const tt_cell *c = p->piece[i].col >= 0 ? &d->own.cell[p->piece[i].col] : NULL;
+        if (!c || c->n == 0) continue;
+        for (*gold = 0; *gold < n; ++*gold)
+            if (!strcmp(tt_options_text(o, &d->own, *gold), tt_segment_value(d->own.seg, c->first)))
+                return p->piece[i].col;
+    }
+    return -1;
+}
+
+static char *target_with(const draw *d, int col, const char *answer)
+{
+    const tt_pattern *p = &d->t->target;
+    tt_parts target = {.a = d->source.a};
+    for (int i = 0; i < p->n; i++)
+        if (p->piece[i].col == col)
+            tt_parts_add(&target, answer);
+        else
+            add_pieces(d, &p->piece[i], 1, &d->own, &target);
+    return tt_parts_text(target.a, target.n, target.part);
+}
+
+void tt_prompt_options(const tt_set *s, int64_t row, const tt_prompt *p, tt_arena *a, int *n, char ***option, int *gold)
+{
+    tt_cell cell[TT_MAX_COLS];
+    draw d = {.s = s, .own = tt_set_row(s, row, cell), .source = {.a = a}};
+    d.t = &s->spec->templates->t[p->template];
+    *n = 0;
+    if (!has_options(&d, &d.own)) return;
+    const tt_options *o = s->spec->templates->options;
+    int col = answer_column(&d, o, gold);
+    if (col < 0) return;
+    *n = tt_options_count(o, &d.own);
+    *option = TT_NEW(a, char *, *n);
+    for (int i = 0; i < *n; i++) (*option)[i] = target_with(&d, col, tt_options_text(o, &d.own, i));
 }
 
 int tt_prompt_source(const tt_prompt *p, int drop, tt_part *out)

@@ -87,9 +87,12 @@ void tt_set_describe(tt_set *out, const char *category, int64_t rows)
                              .rows = rows,
                              .file_rows = rows,
                              .declared = s->declared,
+                             .metrics = s->metrics,
+                             .answer = s->answer,
                              .cap = s->cap,
                              .weight = s->weight,
-                             .ntemplate = s->templates->n};
+                             .ntemplate = s->templates->n,
+                             .options = s->templates->options != NULL};
 }
 
 static tt_set *set_new(whole *w, const tt_spec *s, const tt_pack *p)

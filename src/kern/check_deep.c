@@ -152,3 +152,14 @@ double tt_check_head(const tt_head *t)
     tt_check_compare1(&w, "the loss", fast, ref, (etoken * weight + 4 * ULP * fabs(ref)) * (double)(t->R + 1));
     return fast;
 }
+
+double tt_check_logsumexp(int64_t n, const float *z, int64_t *best)
+{
+    WHERE(w, "logsumexp", "n %lld", (long long)n);
+    int64_t fast_at, ref_at;
+    double fast = tt_fast_logsumexp(n, z, &fast_at), ref = tt_ref_logsumexp(n, z, &ref_at);
+    tt_check_compare1(&w, "the place of the largest", (double)fast_at, (double)ref_at, 0);
+    tt_check_compare1(&w, "the sum", fast, ref, ULP * (16 + fabs(ref)));
+    if (best) *best = fast_at;
+    return fast;
+}

@@ -51,6 +51,27 @@ CLONES static double exp_sum(float *z, int64_t V, float top)
     return sum;
 }
 
+/* As exp_sum, but z stays. */
+CLONES static double exp_sum_of(const float *z, int64_t V, float top)
+{
+    double sum = 0;
+    for (int64_t v = 0; v < V; v += SPAN) {
+        int64_t n = V - v < SPAN ? V - v : SPAN;
+        float part = 0;
+#pragma omp simd reduction(+ : part)
+        for (int64_t i = 0; i < n; i++) part += vexp(z[v + i] - top);
+        sum += part;
+    }
+    return sum;
+}
+
+double tt_fast_logsumexp(int64_t n, const float *z, int64_t *best)
+{
+    int64_t at = best_of(z, n);
+    if (best) *best = at;
+    return isinf(z[at]) ? z[at] : z[at] + log(exp_sum_of(z, n, z[at]));
+}
+
 CLONES static void affine(float *z, int64_t V, float mul, float minus)
 {
 #pragma omp simd

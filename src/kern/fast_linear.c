@@ -11,7 +11,11 @@
 #else
 #define X86 0
 #endif
-enum { LANES = 16, BLOCK = 64 /* rows that stay in the second-level cache while the weights pass by */ };
+enum {
+    LANES = 16,
+    BLOCK = 64, /* rows that stay in the second-level cache while the weights pass by */
+    NEAR = 8192 /* weights that stay in the first-level cache while rows of x pass by */
+};
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t picks __attribute__((vector_size(LANES * sizeof(float))));
 
@@ -35,25 +39,27 @@ INLINE lanes load_part(const float *x, int64_t n)
     return v;
 }
 
-/* acc[r*N+o] = sum over k of x[r][k] w[o][k], lane by lane. fetch: the weights' next N rows are asked for meanwhile. */
-INLINE void tile_sums(int M, int N, int64_t in, const float *const *x, const float *const *w, bool fetch, lanes *acc)
+/* acc[r*N+o] = sum over k of x[r*in+k] w[o][k], lane by lane. whole: in is a multiple of LANES, and the sums stay in registers. fetch:
+ * the weights' next N rows are asked for meanwhile. */
+INLINE void tile_sums(int M, int N, bool whole, int64_t in, const float *x, const float *const *w, bool fetch,
+                      lanes *acc)
 {
     for (int i = 0; i < M * N; i++) acc[i] = (lanes){0};
-    int64_t k = 0, whole = in / LANES * LANES;
-    for (; k < whole; k += LANES) {
+    int64_t k = 0, end = whole ? in : in / LANES * LANES;
+    for (; k < end; k += LANES) {
         lanes b[LANES];
         for (int o = 0; o < N; o++) {
             b[o] = load(w[o] + k);
             if (fetch) __builtin_prefetch(w[o] + N * in + k);
         }
         for (int r = 0; r < M; r++) {
-            lanes a = load(x[r] + k);
+            lanes a = load(x + r * in + k);
             for (int o = 0; o < N; o++) acc[r * N + o] += a * b[o];
         }
     }
-    if (k == in) return;
+    if (whole || k == in) return;
     for (int r = 0; r < M; r++)
-        for (int o = 0; o < N; o++) acc[r * N + o] += load_part(x[r] + k, in - k) * load_part(w[o] + k, in - k);
+        for (int o = 0; o < N; o++) acc[r * N + o] += load_part(x + r * in + k, in - k) * load_part(w[o] + k, in - k);
 }
 
 /* The halves of a and of b added: a's lanes in the lower half of the result, b's in the upper, for steps of 8, 4, 2, 1 lanes. */
@@ -105,17 +111,21 @@ INLINE float fold_one(lanes v)
     return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
+/* Shapes of the code made of it: a tile's rows and columns; are its sums folded together; are rows whole lanes. */
+typedef struct form {
+    int M, N;
+    bool together, whole;
+} form;
+
 /* Rows x[0..M), columns w[0..N) -> y. */
-INLINE void tile(int M, int N, bool together, bool fetch, const product *p, const float *x, const float *const *w,
-                 float *y)
+INLINE void tile(form f, bool fetch, const product *p, const float *x, const float *const *w, float *y)
 {
-    lanes acc[16];
-    const float *row[4];
+    lanes acc[LANES];
+    int M = f.M, N = f.N;
     int64_t ldy = p->out;
-    for (int r = 0; r < M; r++) row[r] = x + r * p->in;
-    tile_sums(M, N, p->in, row, w, fetch, acc);
-    if (together) {
-        for (int i = M * N; i < 16; i++) acc[i] = (lanes){0};
+    tile_sums(M, N, f.whole, p->in, x, w, fetch, acc);
+    if (f.together) {
+        for (int i = M * N; i < LANES; i++) acc[i] = (lanes){0};
         lanes sum = fold_all(acc) * p->scale;
         for (int r = 0; r < M; r++)
             for (int o = 0; o < N; o++) y[r * ldy + o] = sum[r * N + o];
@@ -125,48 +135,65 @@ INLINE void tile(int M, int N, bool together, bool fetch, const product *p, cons
         for (int o = 0; o < N; o++) y[r * ldy + o] = fold_one(acc[r * N + o]) * p->scale;
 }
 
-/* n < M rows that are left. */
-INLINE void last_rows(int64_t n, int N, bool together, bool fetch, const product *p, const float *x,
-                      const float *const *w, float *y)
+/* n <= M rows. */
+INLINE void some_rows(form f, int64_t n, bool fetch, const product *p, const float *x, const float *const *w, float *y)
 {
     switch (n) {
-    case 1: tile(1, N, together, fetch, p, x, w, y); break;
-    case 2: tile(2, N, together, fetch, p, x, w, y); break;
-    case 3: tile(3, N, together, fetch, p, x, w, y); break;
+    case 1: f.M = 1, tile(f, fetch, p, x, w, y); break;
+    case 2: f.M = 2, tile(f, fetch, p, x, w, y); break;
+    case 3: f.M = 3, tile(f, fetch, p, x, w, y); break;
+    case 4: f.M = 4, tile(f, fetch, p, x, w, y); break;
     }
 }
 
-INLINE void row_tiles(int M, int N, bool together, const product *p, int64_t R, const float *x, const float *const *w,
-                      float *y)
+/* n rows of x, at most M, with columns [o,end) of y. */
+INLINE void strip(form f, int64_t n, bool fetch, const product *p, int64_t o, int64_t end, const float *x, float *y)
 {
-    int64_t r = 0;
-    if (R >= M) tile(M, N, together, true, p, x, w, y), r = M;
-    for (; r + M <= R; r += M) tile(M, N, together, false, p, x + r * p->in, w, y + r * p->out);
-    last_rows(R - r, N, together, R < M, p, x + r * p->in, w, y + r * p->out);
+    const float *w[LANES];
+    for (; o + f.N <= end; o += f.N) {
+        for (int i = 0; i < f.N; i++) w[i] = p->w + (o + i) * p->in;
+        if (n == f.M)
+            tile(f, fetch, p, x, w, y + o);
+        else
+            some_rows(f, n, fetch, p, x, w, y + o);
+    }
+    f.N = 1;
+    for (; o < end; o++) {
+        w[0] = p->w + o * p->in;
+        some_rows(f, n, fetch, p, x, w, y + o);
+    }
 }
 
-/* Blocks of rows; in each the weights pass by once, N rows of w at a time. */
-INLINE void all(int M, int N, bool together, const product *p, int64_t R, const float *x, float *y)
+/* Blocks of rows; in each the weights pass by once. */
+INLINE void all(form f, const product *p, int64_t R, const float *x, float *y)
 {
-    for (int64_t r = 0; r < R; r += BLOCK) {
-        int64_t n = R - r < BLOCK ? R - r : BLOCK, o = 0;
-        const float *w[4];
-        for (; o + N <= p->out; o += N) {
-            for (int i = 0; i < N; i++) w[i] = p->w + (o + i) * p->in;
-            row_tiles(M, N, together, p, n, x + r * p->in, w, y + r * p->out + o);
+    int64_t near = NEAR / (p->in > 0 ? p->in : 1), columns = near < f.N ? f.N : near / f.N * f.N;
+    for (int64_t r0 = 0; r0 < R; r0 += BLOCK)
+        for (int64_t o = 0; o < p->out; o += columns) {
+            int64_t end = o + columns < p->out ? o + columns : p->out, last = r0 + BLOCK < R ? r0 + BLOCK : R;
+            for (int64_t r = r0; r < last; r += f.M)
+                strip(f, last - r < f.M ? last - r : f.M, r == r0, p, o, end, x + r * p->in, y + r * p->out);
         }
-        for (; o < p->out; o++) {
-            w[0] = p->w + o * p->in;
-            row_tiles(M, 1, together, p, n, x + r * p->in, w, y + r * p->out + o);
-        }
-    }
 }
 
 #if X86
-V4 static void linear_v4(const product *p, int64_t R, const float *x, float *y) { all(4, 4, true, p, R, x, y); }
-V3 static void linear_v3(const product *p, int64_t R, const float *x, float *y) { all(2, 3, false, p, R, x, y); }
+V4 static void linear_v4(const product *p, int64_t R, const float *x, float *y)
+{
+    if (p->in % LANES == 0)
+        all((form){4, 4, true, true}, p, R, x, y);
+    else
+        all((form){4, 4, true, false}, p, R, x, y);
+}
+
+V3 static void linear_v3(const product *p, int64_t R, const float *x, float *y)
+{
+    all((form){2, 3, false, false}, p, R, x, y);
+}
 #endif
-static void linear_plain(const product *p, int64_t R, const float *x, float *y) { all(2, 2, false, p, R, x, y); }
+static void linear_plain(const product *p, int64_t R, const float *x, float *y)
+{
+    all((form){2, 2, false, false}, p, R, x, y);
+}
 
 /* s[j] = scale <q, k_j>, sixteen keys at a time: each a sum in the order above. */
 INLINE void dots(bool together, int64_t n, int64_t in, float scale, const float *q, const float *k, int64_t ldk,
@@ -176,7 +203,7 @@ INLINE void dots(bool together, int64_t n, int64_t in, float scale, const float 
     for (int64_t j = 0; j < n; j += LANES) {
         const float *w[LANES];
         for (int i = 0; i < LANES; i++) w[i] = k + (j + i < n ? j + i : n - 1) * ldk;
-        tile_sums(1, LANES, in, &q, w, false, acc);
+        tile_sums(1, LANES, false, in, q, w, false, acc);
         int64_t here = n - j < LANES ? n - j : LANES;
         if (together) {
             lanes sum = fold_all(acc) * scale;

@@ -29,6 +29,7 @@
     void p##_embed_bwd(int64_t R, int64_t D, const int32_t *ids, const float *dy, float *dE);                       \
     void p##_dropout(int64_t n, float prob, tt_rkey key, const float *x, float *y, bool acc);                       \
     void p##_linear(int64_t R, int64_t out, int64_t in, float scale, const float *x, const float *w, float *y);     \
+    double p##_logsumexp(int64_t n, const float *z, int64_t *best);                                                 \
     double p##_head(const tt_head *h);                                                                              \
     void p##_add(int64_t n, const float *x, float *y);                                                              \
     void p##_scale(int64_t n, float a, float *x);                                                                   \

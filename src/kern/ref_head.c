@@ -21,6 +21,17 @@ static int64_t best_of(const double *z, int64_t V)
     return best;
 }
 
+double tt_ref_logsumexp(int64_t n, const float *z, int64_t *best)
+{
+    int64_t at = 0;
+    double sum = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (z[i] > z[at]) at = i;
+    for (int64_t i = 0; i < n; i++) sum += exp((double)z[i] - z[at]);
+    if (best) *best = at;
+    return isinf(z[at]) ? z[at] : z[at] + log(sum);
+}
+
 static double log_sum_exp(const double *z, int64_t V, double top)
 {
     double sum = 0;

@@ -63,24 +63,30 @@ tt_t *tt_t5_encode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t
     return h;
 }
 
-tt_t *tt_t5_decode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t *enc, tt_trace *tr)
+/* Over any segments: several may attend to the same rows of the encoder. */
+static tt_t *decode(tt_tape *t, const tt_model *m, int64_t R, const int32_t *ids, const tt_attn *self,
+                    const tt_attn *cross, tt_t *enc, tt_t **to)
 {
     const tt_t5cfg *c = &m->cfg;
     assert(!c->encoder_only);
-    tt_t **to = tr ? tr->dec : NULL;
-    tt_attn self = tt_attn_dec(c, g->B, segments(t, g->B, g->t_off, g->t_off));
-    tt_attn cross = tt_attn_cross(c, g->B, segments(t, g->B, g->t_off, g->s_off));
-    tt_t *h = tt_drop(t, tt_embed(t, g->dec_in, g->Rt, m->embed));
+    tt_t *h = tt_drop(t, tt_embed(t, ids, R, m->embed));
     for (int i = 0; i < m->dec.n; i++) {
         trace(to, i, h);
-        tt_t *keep = t->record ? NULL : tt_new(t, g->Rt, c->D, false);
+        tt_t *keep = t->record ? NULL : tt_new(t, R, c->D, false);
         tt_mark mark = tt_arena_mark(t->a);
-        h = dec_block(t, m, &m->dec.block[i], h, enc, &self, &cross);
+        h = dec_block(t, m, &m->dec.block[i], h, enc, self, cross);
         if (keep) h = settle(t, h, keep, mark);
     }
     h = tt_drop(t, tt_rms(t, h, m->dec.norm, c->eps));
     trace(to, m->dec.n, h);
     return h;
+}
+
+tt_t *tt_t5_decode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t *enc, tt_trace *tr)
+{
+    tt_attn self = tt_attn_dec(&m->cfg, g->B, segments(t, g->B, g->t_off, g->t_off));
+    tt_attn cross = tt_attn_cross(&m->cfg, g->B, segments(t, g->B, g->t_off, g->s_off));
+    return decode(t, m, g->Rt, g->dec_in, &self, &cross, enc, tr ? tr->dec : NULL);
 }
 
 tt_t *tt_t5_encode(tt_tape *t, const tt_model *m, const tt_grain *g) { return tt_t5_encode_traced(t, m, g, NULL); }
@@ -100,6 +106,77 @@ void tt_t5_loss(tt_tape *t, const tt_model *m, const tt_grain *g, const float *w
     out->loss =
         tt_head_loss(t, h, m->head, m->head_scale, g->label, weight, smooth, zloss, out->token, out->nll, out->argmax);
     if (t->record) tt_tape_back(t);
+}
+
+/* ---- log-likelihoods of targets ------------------------------------------------------------------------------------*/
+
+typedef struct targets { /* one after the other, as rows of the decoder */
+    int n;
+    int64_t R;
+    int32_t *in, *label; /* [R] */
+    int32_t *off;        /* [n+1] */
+    tt_seg *self, *cross;
+} targets;
+
+static targets lay_targets(const tt_model *m, tt_arena *a, int n, const int32_t *const *tgt, const int *T,
+                           const int *of, const int32_t *s_off)
+{
+    targets x = {.n = n, .off = TT_NEW(a, int32_t, n + 1), .self = TT_NEW(a, tt_seg, n), .cross = TT_NEW(a, tt_seg, n)};
+    x.off[0] = 0;
+    for (int j = 0; j < n; j++) x.off[j + 1] = x.off[j] + T[j];
+    x.R = x.off[n];
+    x.in = TT_NEW(a, int32_t, x.R + 1);
+    x.label = TT_NEW(a, int32_t, x.R + 1);
+    for (int j = 0; j < n; j++) {
+        int q = x.off[j], s = s_off[of[j]];
+        for (int i = 0; i < T[j]; i++) {
+            x.in[q + i] = i ? tgt[j][i - 1] : m->cfg.start_id;
+            x.label[q + i] = tgt[j][i];
+        }
+        x.self[j] = (tt_seg){.q0 = q, .qn = T[j], .k0 = q, .kn = T[j]};
+        x.cross[j] = (tt_seg){.q0 = q, .qn = T[j], .k0 = s, .kn = s_off[of[j] + 1] - s};
+    }
+    return x;
+}
+
+static tt_err check_all(const tt_model *m, const char *what, int n, const int32_t *const *ids, const int *size)
+{
+    char name[40];
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s %d", what, i + 1);
+        TT_TRY(tt_model_check_ids(m, ids[i], size[i], name));
+    }
+    return TT_OK;
+}
+
+tt_err tt_t5_loglik(const tt_model *m, const tt_kern *k, tt_arena *a, int nsrc, const int32_t *const *src, const int *S,
+                    int ntgt, const int32_t *const *tgt, const int *T, const int *of, double *sum, bool *greedy)
+{
+    TT_TRY(check_all(m, "source", nsrc, src, S));
+    TT_TRY(check_all(m, "target", ntgt, tgt, T));
+    tt_mark mark = tt_arena_mark(a);
+    tt_tape t;
+    tt_tape_begin(&t, a, k, false, 0, 0);
+    tt_ex *ex = TT_ZNEW(a, tt_ex, nsrc);
+    for (int b = 0; b < nsrc; b++) ex[b] = (tt_ex){.S = S[b], .src = src[b]};
+    tt_grain g;
+    tt_grain_make(a, nsrc, ex, m->cfg.pad_id, &g);
+    targets x = lay_targets(m, a, ntgt, tgt, T, of, g.s_off);
+    tt_attn self = tt_attn_dec(&m->cfg, ntgt, x.self), cross = tt_attn_cross(&m->cfg, ntgt, x.cross);
+    tt_t *h = decode(&t, m, x.R, x.in, &self, &cross, tt_t5_encode(&t, m, &g), NULL);
+    float *nll = TT_NEW(a, float, x.R), *token = TT_NEW(a, float, x.R), *weight = TT_ZNEW(a, float, x.R);
+    int32_t *best = TT_NEW(a, int32_t, x.R);
+    tt_head_loss(&t, h, m->head, m->head_scale, x.label, weight, 0, 0, token, nll, best);
+    for (int j = 0; j < ntgt; j++) {
+        sum[j] = 0;
+        if (greedy) greedy[j] = true;
+        for (int r = x.off[j]; r < x.off[j + 1]; r++) {
+            sum[j] -= nll[r];
+            if (greedy) greedy[j] = greedy[j] && best[r] == x.label[r];
+        }
+    }
+    tt_arena_rewind(a, mark);
+    return TT_OK;
 }
 
 tt_t *tt_t5_logits(tt_tape *t, const tt_model *m, tt_t *dec) { return tt_logits(t, dec, m->head, m->head_scale); }

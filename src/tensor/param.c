@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { ALIGN_FLOATS = 16 }; /* 64 bytes: a cache line, an AVX-512 register */
 
@@ -28,16 +27,10 @@ int tt_pars_add(tt_pars *t, const char *name, int ndim, const int64_t *shape, tt
 
 static int64_t padded(int64_t n) { return (n + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS; }
 
-/* Zeroed. Large slabs ask for huge pages: a step walks all of them several times. */
-static float *slab_new(int64_t n)
+static float *slab_new(int64_t n) /* zeroed */
 {
-    const size_t huge = (size_t)2 << 20;
-    size_t bytes = sizeof(float) * (size_t)n, align = bytes < 8 * huge ? 64 : huge;
-    bytes = (bytes + align - 1) / align * align;
-    float *x = aligned_alloc(align, bytes ? bytes : align);
-    if (!x) TT_BUG("out of memory: %zu bytes for the parameters were refused; use more nodes", bytes);
-    if (align == huge) madvise(x, bytes, MADV_HUGEPAGE);
-    return memset(x, 0, bytes);
+    size_t bytes = sizeof(float) * (size_t)n;
+    return memset(tt_malloc_large(bytes), 0, bytes);
 }
 
 static int64_t block_count(const tt_pars *t)

@@ -29,7 +29,7 @@ static int by_info(const void *a, const void *b)
 }
 
 /* The categories in alphabetical order; heap. */
-static group *make_groups(const tt_sets *sets, const tt_score *before, const tt_score *after, int *n)
+static group *make_groups(const figures *f, const tt_sets *sets, const tt_score *before, const tt_score *after, int *n)
 {
     member *m = tt_malloc(sizeof *m * (size_t)(sets->n + 1));
     group *g = tt_malloc(sizeof *g * (size_t)(sets->n + 1));
@@ -41,38 +41,33 @@ static group *make_groups(const tt_sets *sets, const tt_score *before, const tt_
             g[(*n)++] = (group){.category = m[i].info->category};
         group *own = &g[*n - 1];
         own->nset++;
-        if (before) table_add(&own->before, &before[m[i].set]);
-        table_add(&own->after, &after[m[i].set]);
+        if (before) table_add(f, &own->before, &before[m[i].set]);
+        table_add(f, &own->after, &after[m[i].set]);
     }
     free(m);
     return g;
 }
 
-/* A line of the screen has room for these. */
-static bool shown(const tt_job *job, const figure *f)
-{
-    return table_wanted(job->eval.metrics, f) && strcmp(f->name, "rouge1") && strcmp(f->name, "rouge2");
-}
+/* A line of the screen has room for so many figures; the file has all. */
+enum { FIGURES = 3 };
 
-static void print_group(const tt_job *job, const group *g, bool before)
+static void print_group(const figures *f, const group *g, bool before)
 {
-    char text[256];
+    char text[256] = "";
     size_t n = 0;
-    for (const figure *f = table_figures; f->name; f++) {
-        if (!shown(job, f)) continue;
-        if (before) n += (size_t)snprintf(text + n, sizeof text - n, " %8.3f", f->get(&g->before));
-        n += (size_t)snprintf(text + n, sizeof text - n, " %8.3f", f->get(&g->after));
+    for (int k = 0; k < f->n && k < FIGURES; k++) {
+        if (before) n += (size_t)snprintf(text + n, sizeof text - n, " %8.4f", g->before.x[k]);
+        n += (size_t)snprintf(text + n, sizeof text - n, " %8.4f", g->after.x[k]);
     }
     tt_log("  %-36.36s %5d %8lld %s", g->category, g->nset, (long long)g->after.examples, text);
 }
 
-static void print_header(const tt_job *job, bool before)
+static void print_header(const figures *f, bool before)
 {
     char top[256] = "", low[256] = "";
     size_t t = 0, l = 0;
-    for (const figure *f = table_figures; f->name; f++) {
-        if (!shown(job, f)) continue;
-        t += (size_t)snprintf(top + t, sizeof top - t, before ? " %17s" : " %8s", f->name);
+    for (int k = 0; k < f->n && k < FIGURES; k++) {
+        t += (size_t)snprintf(top + t, sizeof top - t, before ? " %17s" : " %8s", f->f[k].name);
         l += (size_t)snprintf(low + l, sizeof low - l, before ? " %8s %8s" : " %8s", before ? "before" : "after",
                               "after");
     }
@@ -80,31 +75,31 @@ static void print_header(const tt_job *job, bool before)
     tt_log("  %-36s %5s %8s %s", "", "sets", "examples", low);
 }
 
-static tt_err write_groups(const tt_job *job, const char *path, int n, const group *g, bool before)
+static tt_err write_groups(const figures *f, const char *path, int n, const group *g, bool before)
 {
-    FILE *f = fopen(path, "w");
-    if (!f) return tt_fail(TT_ERUN, "%s: cannot be written: %s", path, strerror(errno));
-    table_tsv_header(f, job, "category\tdata sets", before);
+    FILE *out = fopen(path, "w");
+    if (!out) return tt_fail(TT_ERUN, "%s: cannot be written: %s", path, strerror(errno));
+    table_tsv_header(out, f, "category\tdata sets", before);
     for (int i = 0; i < n; i++) {
         char name[256];
         snprintf(name, sizeof name, "%s\t%d", g[i].category, g[i].nset);
-        table_tsv_row(f, job, name, before ? &g[i].before : NULL, &g[i].after);
+        table_tsv_row(out, f, name, before ? &g[i].before : NULL, &g[i].after);
     }
-    return fclose(f) == 0 ? TT_OK : tt_fail(TT_ERUN, "%s: cannot be written: %s", path, strerror(errno));
+    return fclose(out) == 0 ? TT_OK : tt_fail(TT_ERUN, "%s: cannot be written: %s", path, strerror(errno));
 }
 
 enum { SCREEN = 60 }; /* more categories than this are for the file alone */
 
-tt_err table_categories(const tt_job *job, const char *path, const tt_sets *sets, const tt_score *before,
+tt_err table_categories(const figures *f, const char *path, const tt_sets *sets, const tt_score *before,
                         const tt_score *after)
 {
     int n;
-    group *g = make_groups(sets, before, after, &n);
+    group *g = make_groups(f, sets, before, after, &n);
     if (n > 1 && n <= SCREEN) {
-        print_header(job, before != NULL);
-        for (int i = 0; i < n; i++) print_group(job, &g[i], before != NULL);
+        print_header(f, before != NULL);
+        for (int i = 0; i < n; i++) print_group(f, &g[i], before != NULL);
     }
-    tt_err e = write_groups(job, path, n, g, before != NULL);
+    tt_err e = write_groups(f, path, n, g, before != NULL);
     if (e == TT_OK) tt_log("every category: %s", path);
     free(g);
     return e;

@@ -1,5 +1,6 @@
 /* The loop: resume, evaluate, step, save, stop. */
 #include "run.h"
+
 #include "table.h"
 
 #include <math.h>
@@ -8,18 +9,22 @@
 
 static bool every(int64_t n, int64_t step) { return n > 0 && step % n == 0; }
 
-/* Collective. Evaluates one list; predictions go to RUN/predictions-<split>-<step>.jsonl. Scores live in the job arena. */
-static tt_err evaluate(run *r, const char *split, const tt_sets *sets, tt_score **out)
+/* Are answers asked for? Then RUN/predictions-<split>-<step>.jsonl holds them. */
+static const char *predictions_path(run *r, const figures *f, const char *split)
 {
-    const char *m = r->job->eval.metrics ? r->job->eval.metrics : "loss";
-    const char *path = NULL;
-    if (strstr(m, "exact_match") || strstr(m, "rouge"))
-        path = tt_sprintf(r->job_arena, "%s/predictions-%s-%lld.jsonl", r->job->run, split, (long long)r->step);
+    if (f->n == 1 && figures_find(f, "loss") == 0) return NULL;
+    return tt_sprintf(r->job_arena, "%s/predictions-%s-%lld.jsonl", r->job->run, split, (long long)r->step);
+}
+
+/* Collective. Evaluates one list. Scores live in the job arena. */
+static tt_err evaluate(run *r, const char *split, const tt_sets *sets, figures *f, tt_score **out)
+{
     tt_score *score = TT_ZNEW(r->job_arena, tt_score, sets->n + 1);
     double t0 = tt_now();
-    TT_TRY(tt_evaluate(r->m, r->job, r->model, r->tok, sets, path, score));
-    table_line(r->job, split, r->step, sets, score, tt_now() - t0);
-    report_eval(r, split, sets, score);
+    TT_TRY(tt_agree(r->m, figures_of(r->job, sets, f)));
+    TT_TRY(tt_evaluate(r->m, r->job, r->model, r->tok, sets, predictions_path(r, f, split), score));
+    table_line(f, split, r->step, sets, score, tt_now() - t0);
+    report_eval(r, f, split, sets, score);
     r->t_log += tt_now() - t0; /* evaluation does not count as training time */
     *out = score;
     return TT_OK;
@@ -31,9 +36,11 @@ static tt_err validate(run *r)
     if (!r->validation || r->validation->n == 0) return TT_OK;
     tt_mark mark = tt_arena_mark(r->job_arena);
     tt_score *score;
-    TT_TRY(evaluate(r, "validation", r->validation, &score));
-    tt_score all = table_total(r->validation, score);
-    double loss = all.tokens ? all.nll / (double)all.tokens : INFINITY;
+    figures f;
+    TT_TRY(evaluate(r, "validation", r->validation, &f, &score));
+    tt_score all = table_total(&f, r->validation, score);
+    int k = figures_find(&f, "loss");
+    double loss = k >= 0 ? all.x[k] : INFINITY;
     tt_arena_rewind(r->job_arena, mark);
     if (!(loss < r->best_loss)) return TT_OK;
     r->best_loss = loss;
@@ -55,9 +62,10 @@ static tt_err before(run *r)
     const char *split;
     const tt_sets *sets = judge(r, &split);
     tt_score *score;
+    figures f;
     if (!sets || !r->job->eval.before || r->step > 0) return TT_OK;
     tt_mark mark = tt_arena_mark(r->job_arena);
-    tt_err e = evaluate(r, split, sets, &score);
+    tt_err e = evaluate(r, split, sets, &f, &score);
     tt_arena_rewind(r->job_arena, mark);
     return e;
 }
@@ -67,9 +75,10 @@ static tt_err after(run *r)
     const char *split;
     const tt_sets *sets = judge(r, &split);
     tt_score *score;
+    figures f;
     if (!sets) return TT_OK;
-    TT_TRY(evaluate(r, split, sets, &score));
-    return tt_agree(r->m, r->m->rank == 0 ? table_compare(r->job, split, sets, score) : TT_OK);
+    TT_TRY(evaluate(r, split, sets, &f, &score));
+    return tt_agree(r->m, r->m->rank == 0 ? table_compare(r->job, &f, split, sets, score) : TT_OK);
 }
 
 static tt_err stop_by_signal(run *r, int sig, bool saved)

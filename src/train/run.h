@@ -70,7 +70,8 @@ tt_err state_resume(run *r);
 tt_err report_open(run *r, bool resumed);
 void report_start(run *r);
 void report_step(run *r, const stepinfo *s); /* Collective */
-void report_eval(run *r, const char *split, const tt_sets *sets, const tt_score *score);
+struct figures;
+void report_eval(run *r, const struct figures *f, const char *split, const tt_sets *sets, const tt_score *score);
 void report_event(run *r, const char *event, const char *detail);
 
 #endif

@@ -1,5 +1,6 @@
 /* From a job to a run: tokenizer, model, data sets, mixture, optimizer. */
 #include "run.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,7 +53,9 @@ static tt_err open_data(run *r)
     TT_TRY(tt_sets_read(r->m, j, j->data.validation, "data.validation", quarantine, &r->validation));
     TT_TRY(tt_sets_read(r->m, j, j->data.test, "data.test", quarantine, &r->test));
     const tt_sets *all[] = {r->train, r->validation, r->test};
+    figures f;
     for (int i = 0; i < 3; i++) TT_TRY(tt_agree(r->m, tt_sets_check(all[i], r->tok)));
+    for (int i = 0; i < 3; i++) TT_TRY(tt_agree(r->m, figures_of(j, all[i], &f))); /* now, not after the first steps */
     TT_TRY(tt_clean_open(r->m, j, r->train, r->validation, r->test, false, &r->clean));
     TT_TRY(tt_agree(r->m, tt_sets_exemplars(r->validation, r->train)));
     TT_TRY(tt_agree(r->m, tt_sets_exemplars(r->test, r->train)));

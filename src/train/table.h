@@ -4,26 +4,32 @@
 
 #include "tutti/train.h"
 
-/* One row per figure: how it comes from the sums. Loss is per target token, the others are means over examples, in percent. */
+/* The figures of a job's evaluations: what tables show of the metrics that eval.metrics and the data sets ask for. */
 typedef struct figure {
-    const char *name;
-    double (*get)(const tt_score *s); /* NaN if it was not measured */
+    char spec[64], value[64]; /* "rouge:stem=1", "rouge1.f1" */
+    char name[32];            /* "rouge1" */
+    bool lower;               /* is better */
 } figure;
-extern const figure table_figures[]; /* ends with name NULL */
-bool table_wanted(const char *metrics,
-                  const figure *f); /* what the job asked for: exact and rouge are measured only then */
-void table_add(tt_score *a, const tt_score *b);
-tt_score table_total(const tt_sets *sets, const tt_score *score); /* sums over data sets */
-/* One line of the log: the figures that the job asked for. */
-void table_line(const tt_job *job, const char *split, int64_t step, const tt_sets *sets, const tt_score *score,
+typedef struct figures {
+    int n;
+    figure f[TT_FIGURES_MOST];
+} figures;
+tt_err figures_of(const tt_job *job, const tt_sets *sets, figures *out); /* TT_EJOB: no such metric */
+int figures_find(const figures *f, const char *name);                    /* -1 */
+
+void table_add(const figures *f, tt_score *a, const tt_score *b); /* weighted means of both */
+tt_score table_total(const figures *f, const tt_sets *sets, const tt_score *score);
+/* One line of the log. */
+void table_line(const figures *f, const char *split, int64_t step, const tt_sets *sets, const tt_score *score,
                 double seconds);
 /* Log and path: every category before (NULL: not scored then) and after. */
-tt_err table_categories(const tt_job *job, const char *path, const tt_sets *sets, const tt_score *before,
+tt_err table_categories(const figures *f, const char *path, const tt_sets *sets, const tt_score *before,
                         const tt_score *after);
 /* "<lead>\texamples\t<figure> before\t<figure> after..." and one line of it. */
-void table_tsv_header(FILE *f, const tt_job *job, const char *lead, bool before);
-void table_tsv_row(FILE *f, const tt_job *job, const char *lead, const tt_score *before, const tt_score *after);
+void table_tsv_header(FILE *out, const figures *f, const char *lead, bool before);
+void table_tsv_row(FILE *out, const figures *f, const char *lead, const tt_score *before, const tt_score *after);
 /* Rank 0. Writes RUN/eval-<split>.tsv (every data set, before and after) and prints what changed. */
-tt_err table_compare(const tt_job *job, const char *split, const tt_sets *sets, const tt_score *after);
+tt_err table_compare(const tt_job *job, const figures *f, const char *split, const tt_sets *sets,
+                     const tt_score *after);
 
 #endif

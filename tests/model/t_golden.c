@@ -153,58 +153,6 @@ static void check_grains(const fixture *f, const tt_kern *k)
     near(g, pars->g, pars->size, 2e-6 * fmax(1, largest(g, pars->size)), "gradients of one grain and one by one");
 }
 
-static tt_ids ids_of(const json_t *v)
-{
-    tt_ids ids = {0};
-    for (size_t i = 0; i < json_array_size(v); i++)
-        tt_ids_push(&ids, (int32_t)json_integer_value(json_array_get(v, i)));
-    return ids;
-}
-
-static void check_row(const json_t *run, int b, const tt_ids *got, const float *logp)
-{
-    tt_ids want = ids_of(json_array_get(json_object_get(run, "new_tokens"), (size_t)b));
-    const json_t *lp = json_array_get(json_object_get(run, "token_logprobs"), (size_t)b);
-    bool same = want.n == got->n && !memcmp(want.id, got->id, sizeof(int32_t) * (size_t)want.n);
-    double bad = 0;
-    for (int i = 0; i < want.n && same; i++)
-        bad = fmax(bad, fabs(json_number_value(json_array_get(lp, (size_t)i)) - (double)logp[i]));
-    ok(same && bad <= 2e-5, "greedy row %d: %d ids, log-probabilities within %.2g", b, got->n, bad);
-    tt_ids_fini(&want);
-}
-
-static void check_greedy(const fixture *f, const char *dir, const tt_kern *k)
-{
-    enum { ROWS = 4, NEW = 20 };
-    char path[PATH_MAX + 64];
-    snprintf(path, sizeof path, "%s/generation.json", dir);
-    json_t *o = json_load_file(path, 0, NULL), *run = json_object_get(json_object_get(o, "runs"), "greedy");
-    tt_ids src[ROWS], out[ROWS] = {0};
-    const int32_t *s[ROWS];
-    int S[ROWS];
-    float lp[ROWS][NEW], *logp[ROWS];
-    if (!ok(run && json_array_size(json_object_get(o, "input_ids")) == ROWS, "%s is there", path)) return;
-    for (int b = 0; b < ROWS; b++) {
-        src[b] = ids_of(json_array_get(json_object_get(o, "input_ids"), (size_t)b));
-        s[b] = src[b].id;
-        S[b] = filled(src[b].id, src[b].n, 0);
-        logp[b] = lp[b];
-    }
-    tt_err e = tt_t5_generate_scored(f->m, k, f->a, ROWS, s, S, NEW, out, logp);
-    ok(e == TT_OK, "generation runs");
-    for (int b = 0; b < ROWS; b++) check_row(run, b, &out[b], lp[b]);
-    for (int b = 0; b < ROWS; b++) {
-        tt_ids alone = {0};
-        tt_t5_generate(f->m, k, f->a, 1, &s[b], &S[b], NEW, &alone);
-        ok(alone.n == out[b].n && !memcmp(alone.id, out[b].id, sizeof(int32_t) * (size_t)alone.n),
-           "row %d alone gives the same ids", b);
-        tt_ids_fini(&alone);
-        tt_ids_fini(&src[b]);
-        tt_ids_fini(&out[b]);
-    }
-    json_decref(o);
-}
-
 static void check_bf16(fixture *f, const char *dir, const tt_kern *k)
 {
     char path[PATH_MAX + 64];
@@ -232,7 +180,6 @@ static void check_model(const char *shared, const char *name)
         check_forward(&f, kern[k], "");
         check_grads(&f, kern[k]);
         check_grains(&f, kern[k]);
-        check_greedy(&f, dir, kern[k]);
         check_bf16(&f, dir, kern[k]);
     }
     tt_st_close(f.batch);
