@@ -1,36 +1,13 @@
 /* y = scale * x w^T for inference. Every element is one sum in one order (16 lanes along k, folded in halves), whichever tile it falls
  * into: a row's bits do not depend on the rows beside it, and AVX-512 and AVX2 give the same. Weights are read once per block of rows, which is
  * what decoding a few rows costs. OpenBLAS has neither property: it picks kernels by the number of rows, and packs. */
-#include "impl.h"
-#include "vmath.h"
+#include "linear.h"
 
-#if defined __x86_64__ && defined __GNUC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
-#define X86 1
-#define V4 __attribute__((target("arch=x86-64-v4"), optimize("fp-contract=fast")))
-#define V3 __attribute__((target("arch=x86-64-v3"), optimize("fp-contract=fast")))
-#else
-#define X86 0
-#endif
 enum {
-    LANES = 16,
     BLOCK = 64, /* rows that stay in the second-level cache while the weights pass by */
+    MANY = 128, /* likewise, of those that are turned */
     NEAR = 8192 /* weights that stay in the first-level cache while rows of x pass by */
 };
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
-typedef int32_t picks __attribute__((vector_size(LANES * sizeof(float))));
-
-typedef struct product {
-    int64_t in, out;
-    float scale;
-    const float *w;
-} product;
-
-INLINE lanes load(const float *x)
-{
-    lanes v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
 
 INLINE lanes load_part(const float *x, int64_t n)
 {
@@ -164,12 +141,12 @@ INLINE void strip(form f, int64_t n, bool fetch, const product *p, int64_t o, in
     }
 }
 
-/* Blocks of rows; in each the weights pass by once. */
-INLINE void all(form f, const product *p, int64_t R, const float *x, float *y)
+/* Columns from.. of y. Blocks of rows; in each the weights pass by once. */
+INLINE void all(form f, const product *p, int64_t from, int64_t R, const float *x, float *y)
 {
     int64_t near = NEAR / (p->in > 0 ? p->in : 1), columns = near < f.N ? f.N : near / f.N * f.N;
     for (int64_t r0 = 0; r0 < R; r0 += BLOCK)
-        for (int64_t o = 0; o < p->out; o += columns) {
+        for (int64_t o = from; o < p->out; o += columns) {
             int64_t end = o + columns < p->out ? o + columns : p->out, last = r0 + BLOCK < R ? r0 + BLOCK : R;
             for (int64_t r = r0; r < last; r += f.M)
                 strip(f, last - r < f.M ? last - r : f.M, r == r0, p, o, end, x + r * p->in, y + r * p->out);
@@ -177,22 +154,22 @@ INLINE void all(form f, const product *p, int64_t R, const float *x, float *y)
 }
 
 #if X86
-V4 static void linear_v4(const product *p, int64_t R, const float *x, float *y)
+V4 static void linear_v4(const product *p, int64_t from, int64_t R, const float *x, float *y)
 {
     if (p->in % LANES == 0)
-        all((form){4, 4, true, true}, p, R, x, y);
+        all((form){4, 4, true, true}, p, from, R, x, y);
     else
-        all((form){4, 4, true, false}, p, R, x, y);
+        all((form){4, 4, true, false}, p, from, R, x, y);
 }
 
-V3 static void linear_v3(const product *p, int64_t R, const float *x, float *y)
+V3 static void linear_v3(const product *p, int64_t from, int64_t R, const float *x, float *y)
 {
-    all((form){2, 3, false, false}, p, R, x, y);
+    all((form){2, 3, false, false}, p, from, R, x, y);
 }
 #endif
-static void linear_plain(const product *p, int64_t R, const float *x, float *y)
+static void linear_plain(const product *p, int64_t from, int64_t R, const float *x, float *y)
 {
-    all((form){2, 2, false, false}, p, R, x, y);
+    all((form){2, 2, false, false}, p, from, R, x, y);
 }
 
 /* s[j] = scale <q, k_j>, sixteen keys at a time: each a sum in the order above. */
@@ -240,18 +217,27 @@ void tt_fast_dots(int64_t n, int64_t in, float scale, const float *q, const floa
     dots(false, n, in, scale, q, k, ldk, s);
 }
 
-void tt_fast_linear(int64_t R, int64_t out, int64_t in, float scale, const float *x, const float *w, float *y)
+static void some_columns(const product *p, int64_t from, int64_t R, const float *x, float *y)
 {
-    product p = {in, out, scale, w};
 #if X86
     if (__builtin_cpu_supports("x86-64-v4")) {
-        linear_v4(&p, R, x, y);
+        linear_v4(p, from, R, x, y);
         return;
     }
     if (__builtin_cpu_supports("x86-64-v3")) {
-        linear_v3(&p, R, x, y);
+        linear_v3(p, from, R, x, y);
         return;
     }
 #endif
-    linear_plain(&p, R, x, y);
+    linear_plain(p, from, R, x, y);
+}
+
+void tt_fast_linear(int64_t R, int64_t out, int64_t in, float scale, const float *x, const float *w, float *y)
+{
+    product p = {in, out, scale, w};
+    for (int64_t n; R >= LANES; R -= n, x += n * in, y += n * out) {
+        n = R < MANY ? R / LANES * LANES : MANY;
+        some_columns(&p, tt_linear_many(&p, n, x, y), n, x, y);
+    }
+    if (R > 0) some_columns(&p, 0, R, x, y);
 }

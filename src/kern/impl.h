@@ -52,6 +52,7 @@ typedef enum scratch_slot {
     SCRATCH_ATTN,
     SCRATCH_TABLE,
     SCRATCH_HEAD,
+    SCRATCH_LINEAR,
     SCRATCH_UPDATE,
     SCRATCH_CHECK, /* the last: check takes several from here on */
     SCRATCH_SLOTS = SCRATCH_CHECK + 8

@@ -100,8 +100,9 @@ static void linears(void)
 {
     rnd r = {tt_key(1, "linear", 0, 0, 0), 0};
     int differing = 0;
-    for (int t = 0; t < 200; t++) {
+    for (int t = 0; t < 260; t++) {
         int R = pick(&r, 0, t % 10 ? 20 : 150), out = pick(&r, 1, 40), in = pick(&r, t % 9 ? 1 : 0, t % 4 ? 70 : 300);
+        if (t >= 200) R = pick(&r, 16, 150), in = 16 * pick(&r, 1, t % 4 ? 20 : 140); /* whole vectors of both */
         float *x = normals(&r, (int64_t)R * in, 1), *w = normals(&r, (int64_t)out * in, 1);
         float *y = normals(&r, (int64_t)R * out, 1), *alone = normals(&r, out, 1);
         K->linear(R, out, in, 0.7f, x, w, y);
