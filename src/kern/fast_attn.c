@@ -1,11 +1,11 @@
 /* Softmax attention: per segment and head, blocks of queries against the keys they can see. Scores by a product, softmax in
  * place, output by a product. The backward recomputes the probabilities from lse. The relative bias depends on the distance
  * alone: a table over distances is made once per call, and its gradient is summed along the diagonals first. */
-#include "impl.h"
+#include "linear.h"
 #include "vmath.h"
 
 /* A block of scores stays in the second-level cache; half as many rows where a diagonal cuts through it. */
-enum { BLOCK_ELEMENTS = 1 << 17, BLOCK_ROWS_LEAST = 16, BLOCK_ROWS_MOST = 256 };
+enum { BLOCK_ELEMENTS = 1 << 17, BLOCK_ROWS_LEAST = 16, BLOCK_ROWS_MOST = 256, MIXED = 64 };
 
 typedef struct call {
     const tt_attn *a;
@@ -212,16 +212,39 @@ static drop_row drop_of(const call *c, const block *b, int i)
     return drop_row_of(c->a->drop_key, drop_attn_row(c->a, b->seg, b->h, i));
 }
 
-/* o = up * sum over j of s[j] v_j */
+/* o = up * sum over j of s[j] v_j for MIXED elements of v: even and odd j apart, so that no sum waits for the one before. The same
+ * elements of the next head are asked for meanwhile. */
+INLINE void mix_some(int n, float up, const float *s, const float *v, int64_t ldv, float *o)
+{
+    lanes even[MIXED / LANES] = {0}, odd[MIXED / LANES] = {0};
+    int j = 0;
+    for (; j + 2 <= n; j += 2, v += 2 * ldv)
+        for (int i = 0; i < MIXED / LANES; i++) {
+            __builtin_prefetch(v + MIXED + i * LANES);
+            __builtin_prefetch(v + ldv + MIXED + i * LANES);
+            even[i] += s[j] * load(v + i * LANES);
+            odd[i] += s[j + 1] * load(v + ldv + i * LANES);
+        }
+    for (int i = 0; i < MIXED / LANES; i++) {
+        if (j < n) even[i] += s[j] * load(v + i * LANES);
+        lanes sum = (even[i] + odd[i]) * up;
+        memcpy(o + i * LANES, &sum, sizeof sum);
+    }
+}
+
+/* Of K elements. */
 CLONES static void mix_rows(int n, int K, float up, const float *restrict s, const float *restrict v, int64_t ldv,
                             float *restrict o)
 {
-    memset(o, 0, (size_t)K * sizeof *o);
-    for (int j = 0; j < n; j++, v += ldv) {
+    int at = 0;
+    for (; at + MIXED <= K; at += MIXED) mix_some(n, up, s, v + at, ldv, o + at);
+    if (at == K) return;
+    memset(o + at, 0, (size_t)(K - at) * sizeof *o);
+    for (int j = 0; j < n; j++) {
 #pragma omp simd
-        for (int k = 0; k < K; k++) o[k] += s[j] * v[k];
+        for (int k = at; k < K; k++) o[k] += s[j] * v[j * ldv + k];
     }
-    for (int k = 0; k < K; k++) o[k] *= up;
+    for (int k = at; k < K; k++) o[k] *= up;
 }
 
 /* One query alone, as in decoding: products of a vector, which calls of BLAS would cost more than they compute. */

@@ -179,7 +179,10 @@ INLINE void dots(bool together, int64_t n, int64_t in, float scale, const float 
     lanes acc[LANES];
     for (int64_t j = 0; j < n; j += LANES) {
         const float *w[LANES];
-        for (int i = 0; i < LANES; i++) w[i] = k + (j + i < n ? j + i : n - 1) * ldk;
+        for (int i = 0; i < LANES; i++) {
+            w[i] = k + (j + i < n ? j + i : n - 1) * ldk;
+            for (int64_t e = 0; e < in; e += LANES) __builtin_prefetch(w[i] + in + e); /* the next head's */
+        }
         tile_sums(1, LANES, false, in, q, w, false, acc);
         int64_t here = n - j < LANES ? n - j : LANES;
         if (together) {
