@@ -17,14 +17,14 @@ struct tt_arena {
 
 static size_t round_up(size_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
-/* Pages of 4 KB cost a fault each and more of the translation's cache than there is. */
+/* Pages of 4 KB cost a fault each and more of the translation's cache than there is. C11 wants whole multiples of the alignment. */
 static char *block_new(size_t size)
 {
-    bool large = size >= 2 * LARGE_PAGE;
-    char *mem = aligned_alloc(large ? LARGE_PAGE : ALIGN, size);
+    size_t align = size < 2 * LARGE_PAGE ? ALIGN : LARGE_PAGE, whole = (size + align - 1) / align * align;
+    char *mem = aligned_alloc(align, whole);
     if (!mem) TT_BUG("out of memory: %zu bytes were refused; use fewer tokens per grain or more nodes", size);
 #ifdef MADV_HUGEPAGE
-    if (large) madvise(mem, size / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* a wish: failing does no harm */
+    if (align == LARGE_PAGE) madvise(mem, whole, MADV_HUGEPAGE); /* a wish: failing does no harm */
 #endif
     return mem;
 }
