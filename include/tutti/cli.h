@@ -40,6 +40,8 @@ tt_err tt_verb_eval(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_synth(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_bench(const tt_mesh *m, const tt_args *args);
 
-void tt_score_help(FILE *f); /* options and metrics, below the verb's line in tutti help score */
+/* Below the verb's line in tutti help VERB: its options, what it prints. */
+void tt_score_help(FILE *f);
+void tt_generate_help(FILE *f);
 
 #endif

@@ -140,6 +140,9 @@ void tt_scoring_resamples(tt_scoring *s, int64_t n);
 tt_err tt_eval_run(const tt_mesh *m, const tt_job *job, const tt_model *model, const tt_tok *tok, const tt_sets *sets,
                    const char *predictions, struct json_t **result);
 
+/* How job->eval and job->seed want answers made. */
+tt_gencfg tt_eval_gencfg(const tt_job *job);
+
 /* The value of a metric, "rouge1.f1" of "rouge:stem=1", in an object of "data_sets". n 0: the set has none. */
 typedef struct tt_value {
     double x, error; /* NaN: not defined */

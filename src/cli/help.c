@@ -37,6 +37,7 @@ tt_err tt_verb_help(const tt_mesh *m, const tt_args *args)
                "Results: scores.tsv, scores.json, predictions.jsonl in eval.out. tutti help score: every metric.\n\n");
         tt_keys_help(stdout, tt_job_keys, "eval.");
     }
+    if (!strcmp(v->name, "generate")) tt_generate_help(stdout);
     if (strcmp(v->name, "train")) return TT_OK;
     printf("\nKeys of a job file; each can be overridden on the command line, as in train.steps=100.\n"
            "Paths start from the folder where tutti is started, those of data sets from data.root.\n\n"
