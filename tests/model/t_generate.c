@@ -122,21 +122,17 @@ static void check_options(void)
 /* What only shows where answers end: of the model "ends". */
 static void check_ends(void)
 {
-    static const char *const how[] = {"sample=1",
-                                      "sample=1 min_new_tokens=7",
-                                      "beams=3",
-                                      "beams=3 early_stopping=true",
-                                      "beams=3 early_stopping=never length_penalty=2",
-                                      "beams=3 length_penalty=2"};
-    char said[6][8192];
-    for (int i = 0; i < 6; i++) {
-        int rc =
-            generate(said[i], sizeof said[i], "model=%s/ends max_new_tokens=8 in=%s/many.jsonl %s", tmp, tmp, how[i]);
+    static const char *const how[] = {"sample=1", "sample=1 min_new_tokens=7", "beams=2 early_stopping=false",
+                                      "beams=2 early_stopping=true", "beams=2 early_stopping=never"};
+    char said[5][8192];
+    for (int i = 0; i < 5; i++) {
+        int rc = generate(said[i], sizeof said[i], "model=%s/ends max_new_tokens=8 in=%s/many.jsonl %s%s", tmp, tmp,
+                          how[i], i < 2 ? "" : " length_penalty=1.2");
         ok(rc == 0 && lines(said[i]) == 7, "%s: %s", how[i], rc ? said[i] : "seven answers");
     }
     ok(strcmp(said[0], said[1]) != 0, "min_new_tokens is read");
     ok(strcmp(said[2], said[3]) != 0, "early_stopping=true is read");
-    ok(strcmp(said[4], said[5]) != 0, "early_stopping=never is read");
+    ok(strcmp(said[2], said[4]) != 0, "early_stopping=never is read");
 }
 
 static bool falls(const json_t *score)
@@ -226,7 +222,7 @@ static void check_refused(void)
     rc = generate(said, sizeof said, "model=%s/m max_new_tokens=3 <%s/zero.txt", tmp, tmp);
     ok(lines(said) == 2, "the line before a zero byte is answered");
     refused(TT_EDATA, "stdin:2: holds a zero byte", rc, strchr(said, '\n') + 1);
-    rc = generate(said, sizeof said, "model=%s/m max_new_tokens=3 prompt=x >/dev/full", tmp);
+    rc = generate(said, sizeof said, "model=%s/m max_new_tokens=3 prompt=x 2>&1 >/dev/full #", tmp);
     refused(TT_ERUN, "is the disk full?", rc, said);
 }
 
