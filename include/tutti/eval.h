@@ -21,6 +21,7 @@ enum {
     TT_NEED_OPTIONS = 8,     /* nopt >= 1, option, ll, gold */
     TT_NEED_LIKELIHOOD = 16, /* loglik and the counts that the metric divides by */
     TT_NEED_CONFIDENCE = 32, /* confidence, correct */
+    TT_NEED_ALL = 63,
 };
 
 typedef struct tt_case {
@@ -52,9 +53,11 @@ typedef struct tt_fields {
 } tt_fields;
 extern const tt_keyrow tt_field_keys[];
 struct json_t;
-/* Numbers become text as they stand, true and false 1 and 0; null references are left out; NaN and infinities may be written as the texts
- * "nan", "inf", "-inf". *c lives in a. TT_EDATA with where: a value of another kind. */
-tt_err tt_case_read(const tt_fields *f, tt_arena *a, const char *where, const struct json_t *o, tt_case *c);
+/* What needs names is read, and the references and no_answer of a prediction; the other keys may hold anything. Numbers become text as they
+ * stand, true and false 1 and 0; null is as if the key were not there, null references are left out; NaN and infinities may be written as
+ * the texts "nan", "inf", "-inf". *c lives in a. TT_EDATA with where: a value of another kind. */
+tt_err tt_case_read(const tt_fields *f, unsigned needs, tt_arena *a, const char *where, const struct json_t *o,
+                    tt_case *c);
 
 /* ---- options of all metrics -------------------------------------------------------------------------------------------- */
 enum { TT_BLEU_13A, TT_BLEU_INTL, TT_BLEU_CHAR, TT_BLEU_NONE };          /* tokenize */

@@ -33,7 +33,7 @@ typedef struct session {
 
 /* ---- files ------------------------------------------------------------------------------------------------------------------*/
 
-/* A file of lines. JSONL by its name or its first byte, else each line is a text. */
+/* A file of lines. JSONL by its name or its first byte, else each line is a text. gz by content. */
 typedef struct lines {
     const char *path;
     char *text;
@@ -48,12 +48,27 @@ static bool ends_with(const char *s, const char *end)
     return n >= k && !strcmp(s + n - k, end);
 }
 
+/* What the names of files say: 1 JSON, 0 text, -1 nothing. */
+static int kind_of(const char *path)
+{
+    static const struct {
+        const char *end;
+        int json;
+    } kinds[] = {{".jsonl", 1}, {".json", 1}, {".jsonl.gz", 1}, {".json.gz", 1}, {".txt", 0}, {".txt.gz", 0}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (ends_with(path, kinds[i].end)) return kinds[i].json;
+    return -1;
+}
+
 static tt_err open_lines(const char *path, lines *l)
 {
+    static const char mark[] = "\xef\xbb\xbf"; /* of byte order, as Windows writes it */
     *l = (lines){.path = path};
     TT_TRY(tt_slurp(path, &l->text, &l->size));
-    l->json = ends_with(path, ".jsonl") || ends_with(path, ".json") || (l->size && l->text[0] == '{');
-    if (l->size == 0) return tt_fail(TT_EDATA, "%s: is empty; each line must hold one example", path);
+    if (l->size >= 3 && !memcmp(l->text, mark, 3)) l->at = 3;
+    if (l->size == l->at) return tt_fail(TT_EDATA, "%s: is empty; each line must hold one example", path);
+    int kind = kind_of(path);
+    l->json = kind < 0 ? l->text[l->at] == '{' : kind;
     return TT_OK;
 }
 
@@ -72,17 +87,36 @@ static bool next_line(lines *l, const char **line, size_t *n)
     return false;
 }
 
+/* jansson quotes the place where it stopped, whatever bytes there are; Python's json writes bare NaN and Infinity. */
+static tt_err not_json(const lines *l, const json_error_t *err)
+{
+    const char *p = err->text;
+    long long at = l->number;
+    if (json_error_code(err) == json_error_invalid_utf8)
+        return tt_fail(TT_EDATA, "%s:%lld: is not UTF-8; convert the file, for instance with iconv", l->path, at);
+    if (strstr(p, "near 'NaN'") || strstr(p, "near 'Infinity'") || strstr(p, "near '-I"))
+        return tt_fail(TT_EDATA, "%s:%lld: NaN and Infinity are no JSON; write \"nan\", \"inf\" or \"-inf\", in quotes",
+                       l->path, at);
+    return tt_fail(TT_EDATA, "%s:%lld: is not JSON: %s; each line must be one object", l->path, at, p);
+}
+
+static tt_err not_text(const lines *l, const char *line, size_t n)
+{
+    if (memchr(line, 0, n))
+        return tt_fail(TT_EDATA, "%s:%lld: holds a zero byte; a text file is needed, in UTF-8", l->path,
+                       (long long)l->number);
+    return tt_fail(TT_EDATA, "%s:%lld: is not UTF-8; convert the file, for instance with iconv", l->path,
+                   (long long)l->number);
+}
+
 /* The line as a JSON value: itself, or a text. NULL: TT_EDATA. A new reference. */
 static json_t *read_value(const lines *l, const char *line, size_t n)
 {
     json_error_t err;
-    json_t *v = l->json ? json_loadb(line, n, JSON_DECODE_ANY, &err) : json_stringn(line, n);
-    if (!v && l->json)
-        tt_fail(TT_EDATA, "%s:%lld: is not JSON: %s; each line must be one object", l->path, (long long)l->number,
-                err.text);
-    else if (!v)
-        tt_fail(TT_EDATA, "%s:%lld: is not UTF-8; convert the file, for instance with iconv", l->path,
-                (long long)l->number);
+    json_t *v = l->json              ? json_loadb(line, n, JSON_DECODE_ANY, &err)
+                : memchr(line, 0, n) ? NULL
+                                     : json_stringn(line, n);
+    if (!v) (void)(l->json ? not_json(l, &err) : not_text(l, line, n));
     return v;
 }
 
@@ -106,7 +140,7 @@ static tt_err one_example(session *s, const json_t *o)
 {
     tt_case c;
     tt_arena_reset(s->a);
-    TT_TRY(tt_case_read(&s->f, s->a, s->where, o, &c));
+    TT_TRY(tt_case_read(&s->f, tt_scoring_metric(s->s)->needs, s->a, s->where, o, &c));
     return tt_scoring_add(s->s, &c);
 }
 
@@ -171,8 +205,10 @@ static tt_err open_input(session *s, const char *path, input *in)
     tt_err e = TT_OK;
     for (char *w = names ? strtok_r(names, ",", &save) : NULL; w && e == TT_OK; w = strtok_r(NULL, ",", &save)) {
         if (in->nref == MOST_FILES) e = tt_fail(TT_EJOB, "references: more than %d files", MOST_FILES);
-        if (e == TT_OK) e = open_lines(w, &in->ref[in->nref]);
-        if (e == TT_OK) in->ref[in->nref].path = strdup(w), in->nref++;
+        if (e != TT_OK) break;
+        lines *l = &in->ref[in->nref++];
+        e = open_lines(w, l);
+        l->path = strdup(w);
     }
     free(names);
     return e;
@@ -189,13 +225,17 @@ static void close_input(input *in)
 
 /* ---- results ------------------------------------------------------------------------------------------------------------------*/
 
-static tt_err print_object(json_t *o)
+static void print_object(json_t *o)
 {
     char *text = json_dumps(o, JSON_PRESERVE_ORDER);
-    int n = printf("%s\n", text);
+    printf("%s\n", text);
     free(text);
     json_decref(o);
-    if (n >= 0 && !fflush(stdout)) return TT_OK;
+}
+
+static tt_err all_written(void)
+{
+    if (!fflush(stdout) && !ferror(stdout)) return TT_OK;
     return tt_fail(TT_ERUN, "the result could not be written: %s; is the disk full?", strerror(errno));
 }
 
@@ -204,9 +244,10 @@ static tt_err print_each(const session *s)
     for (int64_t i = 0; i < tt_scoring_count(s->s); i++) {
         json_t *o;
         TT_TRY(tt_scoring_object(s->s, i, &o));
-        TT_TRY(print_object(o));
+        print_object(o);
+        if (ferror(stdout)) break;
     }
-    return TT_OK;
+    return all_written();
 }
 
 static tt_err print_total(const session *s)
@@ -216,21 +257,32 @@ static tt_err print_total(const session *s)
     tt_err e = s->o.errors ? tt_scoring_errors_object(s->s, &errors) : TT_OK;
     if (errors) json_object_set_new(o, "stderr", errors);
     json_object_set_new(o, "n", json_integer(tt_scoring_count(s->s)));
-    if (e == TT_OK) return print_object(o);
-    json_decref(o);
-    return e;
+    if (e != TT_OK) return json_decref(o), e;
+    print_object(o);
+    return all_written();
 }
 
 /* ---- the verb -------------------------------------------------------------------------------------------------------------------*/
 
-/* Whose option is "key=..."? */
+static bool has_row(const tt_keyrow *r, const char *set)
+{
+    size_t n = strcspn(set, "=");
+    while (r->name && (strlen(r->name) != n || strncmp(r->name, set, n))) r++;
+    return r->name != NULL;
+}
+
+/* Whose option is "key=..."? What nobody knows is the verb's where it is near one of its own. */
 enum { OWN, FIELD, METRIC };
 static int owner(const char *set)
 {
-    size_t n = strcspn(set, "=");
-    for (const tt_keyrow *r = rows; r->name; r++)
-        if (strlen(r->name) == n && !strncmp(r->name, set, n)) return OWN;
-    return strncmp(set, "fields.", 7) ? METRIC : FIELD;
+    char key[64];
+    const char *own[sizeof rows / sizeof *rows];
+    int n = 0;
+    if (!strncmp(set, "fields.", 7)) return FIELD;
+    if (has_row(rows, set) || has_row(tt_mopt_keys, set)) return has_row(rows, set) ? OWN : METRIC;
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(set, "="), set);
+    for (const tt_keyrow *r = rows; r->name; r++) own[n++] = r->name;
+    return tt_nearest(key, own, n) ? OWN : METRIC;
 }
 
 static tt_err bind(session *s, const tt_args *args)
@@ -242,6 +294,8 @@ static tt_err bind(session *s, const tt_args *args)
         p->set[p->nset++] = args->set[i];
     }
     tt_err e = tt_args_bind(&part[OWN], rows, &s->o);
+    if (e == TT_OK && s->o.per_example && s->o.errors)
+        e = tt_fail(TT_EJOB, "score: one example has no standard error; leave out per_example or stderr");
     if (e == TT_OK) e = tt_args_bind(&part[FIELD], tt_field_keys, &s->f);
     if (e == TT_OK) e = tt_scoring_new(args->pos[0], part[METRIC].nset, part[METRIC].set, &s->s);
     for (int k = 0; k < 3; k++) free(part[k].set);
@@ -251,7 +305,8 @@ static tt_err bind(session *s, const tt_args *args)
 tt_err tt_verb_score(const tt_mesh *m, const tt_args *args)
 {
     if (args->n != 2)
-        return tt_fail(TT_EJOB, "usage: tutti score METRIC FILE.jsonl [option=value]; see tutti help score");
+        return tt_fail(TT_EJOB, "score takes a metric and a file: tutti score METRIC FILE.jsonl [option=value]; "
+                                "tutti help score lists the metrics");
     session s = {0};
     TT_TRY(bind(&s, args));
     s.a = tt_arena_new(1 << 16);

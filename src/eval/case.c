@@ -59,6 +59,13 @@ static bool number_of(const json_t *v, double *out)
     return false;
 }
 
+/* NULL: the key is not there, or null. */
+static const json_t *value_of(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_null(v) ? NULL : v;
+}
+
 static tt_err wrong(const reader *s, const char *key, const char *needs)
 {
     return tt_fail(TT_EDATA, "%s: \"%s\" is not %s", s->where, key, needs);
@@ -66,18 +73,18 @@ static tt_err wrong(const reader *s, const char *key, const char *needs)
 
 static tt_err take_number(reader *s, const json_t *o, const char *key, double absent, double *out)
 {
-    const json_t *v = json_object_get(o, key);
+    const json_t *v = value_of(o, key);
     *out = absent;
-    if (!v || json_is_null(v) || number_of(v, out)) return TT_OK;
+    if (!v || number_of(v, out)) return TT_OK;
     return wrong(s, key, "a number");
 }
 
 static tt_err take_count(reader *s, const json_t *o, const char *key, int64_t *out)
 {
-    const json_t *v = json_object_get(o, key);
+    const json_t *v = value_of(o, key);
     *out = json_integer_value(v);
     if (!v || (json_is_integer(v) && *out >= 0)) return TT_OK;
-    return wrong(s, key, "a count");
+    return wrong(s, key, "a count, a whole number from 0");
 }
 
 /* A list, or one value taken as a list of one. */
@@ -86,7 +93,7 @@ static const json_t *member(const json_t *v, size_t i) { return json_is_array(v)
 
 static tt_err take_numbers(reader *s, const json_t *o, const char *key, int n, const double **out)
 {
-    const json_t *v = json_object_get(o, key);
+    const json_t *v = value_of(o, key);
     if (!v) return TT_OK;
     double *x = TT_NEW(s->a, double, n + 1);
     if ((int)length_of(v) != n)
@@ -112,45 +119,71 @@ static tt_err take_texts(reader *s, const json_t *v, const char *key, const char
     return TT_OK;
 }
 
+/* Greater counts are no integers in a double, let alone tokens of an option. */
+static const double most_tokens = 0x1p53;
+
+static tt_err take_counts(reader *s, const json_t *o, const char *key, int n, const int64_t **out)
+{
+    const double *x = NULL;
+    TT_TRY(take_numbers(s, o, key, n, &x));
+    int64_t *count = TT_NEW(s->a, int64_t, n + 1);
+    for (int i = 0; x && i < n; i++) {
+        if (!(x[i] >= 0 && x[i] <= most_tokens && x[i] == trunc(x[i]))) return wrong(s, key, "a list of counts");
+        count[i] = (int64_t)x[i];
+    }
+    *out = x ? count : NULL;
+    return TT_OK;
+}
+
+static tt_err take_flags(reader *s, const json_t *o, const char *key, int n, const bool **out)
+{
+    const double *x = NULL;
+    TT_TRY(take_numbers(s, o, key, n, &x));
+    bool *flag = TT_NEW(s->a, bool, n + 1);
+    for (int i = 0; x && i < n; i++) flag[i] = x[i] != 0;
+    *out = x ? flag : NULL;
+    return TT_OK;
+}
+
+static int clamp(json_int_t g) { return g < INT32_MIN ? INT32_MIN : g > INT32_MAX ? INT32_MAX : (int)g; }
+
+static tt_err take_gold(reader *s, const json_t *o, tt_case *c)
+{
+    const json_t *gold = value_of(o, s->f->gold);
+    int *right = TT_NEW(s->a, int, length_of(gold) + 1);
+    for (size_t i = 0; i < length_of(gold); i++) {
+        if (!json_is_integer(member(gold, i)))
+            return wrong(s, s->f->gold, "the number of an option, from 0, or a list of them");
+        right[i] = clamp(json_integer_value(member(gold, i)));
+    }
+    c->ngold = (int)length_of(gold);
+    c->gold = right;
+    return TT_OK;
+}
+
 static tt_err take_options(reader *s, const json_t *o, tt_case *c)
 {
-    const json_t *ll = json_object_get(o, s->f->ll), *gold = json_object_get(o, s->f->gold);
-    const double *greedy = NULL, *tokens = NULL;
+    const json_t *ll = value_of(o, s->f->ll), *options = value_of(o, s->f->options);
+    int n = 0;
     if (!ll) return TT_OK;
     c->nopt = (int)length_of(ll);
     TT_TRY(take_numbers(s, o, s->f->ll, c->nopt, &c->ll));
     TT_TRY(take_numbers(s, o, s->f->alone, c->nopt, &c->ll_alone));
-    TT_TRY(take_numbers(s, o, s->f->greedy, c->nopt, &greedy));
-    TT_TRY(take_numbers(s, o, s->f->ntoken, c->nopt, &tokens));
-    int n = 0;
-    const json_t *options = json_object_get(o, s->f->options);
-    if (options) TT_TRY(take_texts(s, options, s->f->options, &c->option, &n));
-    if (options && n != c->nopt)
-        return tt_fail(TT_EDATA, "%s: %d options, but %d log-likelihoods", s->where, n, c->nopt);
-    bool *is_greedy = TT_NEW(s->a, bool, c->nopt);
-    int64_t *count = TT_NEW(s->a, int64_t, c->nopt);
-    int *right = TT_NEW(s->a, int, length_of(gold) + 1);
-    for (int i = 0; i < c->nopt; i++) {
-        is_greedy[i] = greedy && greedy[i] != 0;
-        count[i] = tokens ? (int64_t)tokens[i] : 0;
-    }
-    for (size_t i = 0; i < length_of(gold); i++) {
-        if (!json_is_integer(member(gold, i))) return wrong(s, s->f->gold, "the number of an option, from 0");
-        json_int_t g = json_integer_value(member(gold, i));
-        right[i] = g < 0 || g > INT32_MAX ? -1 : (int)g;
-    }
-    c->is_greedy = greedy ? is_greedy : NULL;
-    c->ntoken = tokens ? count : NULL;
-    c->ngold = (int)length_of(gold);
-    c->gold = right;
-    return TT_OK;
+    TT_TRY(take_flags(s, o, s->f->greedy, c->nopt, &c->is_greedy));
+    TT_TRY(take_counts(s, o, s->f->ntoken, c->nopt, &c->ntoken));
+    TT_TRY(take_gold(s, o, c));
+    if (!options) return TT_OK;
+    TT_TRY(take_texts(s, options, s->f->options, &c->option, &n));
+    if (n == c->nopt) return TT_OK;
+    return tt_fail(TT_EDATA, "%s: \"%s\" has %d texts, but \"%s\" %d values; each option needs both", s->where,
+                   s->f->options, n, s->f->ll, c->nopt);
 }
 
 static tt_err take_group(reader *s, const json_t *o, tt_case *c)
 {
     char *keys = tt_strdup(s->a, s->f->group), *save = NULL;
     for (char *k = strtok_r(keys, ",", &save); k; k = strtok_r(NULL, ",", &save)) {
-        const json_t *v = json_object_get(o, k);
+        const json_t *v = value_of(o, k);
         if (!v) return c->group = NULL, TT_OK;
         const char *text = text_of(s, v);
         if (!text) return wrong(s, k, "a text or a number");
@@ -166,21 +199,41 @@ static tt_err take_references(reader *s, const json_t *o, tt_case *c)
     return v ? take_texts(s, v, key, &c->ref, &c->nref) : TT_OK;
 }
 
-tt_err tt_case_read(const tt_fields *f, tt_arena *a, const char *where, const json_t *o, tt_case *c)
+static tt_err take_prediction(reader *s, const json_t *o, tt_case *c)
 {
-    reader r = {f, a, where}, *s = &r;
-    const json_t *v = json_object_get(o, f->prediction);
-    *c = (tt_case){.where = where};
-    if (v && !json_is_null(v) && !(c->prediction = text_of(s, v)))
-        return wrong(s, s->f->prediction, "a text, a number or a label");
+    const json_t *v = value_of(o, s->f->prediction);
+    if (v && !(c->prediction = text_of(s, v))) return wrong(s, s->f->prediction, "a text, a number or a label");
     TT_TRY(take_references(s, o, c));
-    TT_TRY(take_group(s, o, c));
-    TT_TRY(take_options(s, o, c));
+    return take_number(s, o, s->f->no_answer, NAN, &c->no_answer);
+}
+
+static tt_err take_likelihood(reader *s, const json_t *o, tt_case *c)
+{
     TT_TRY(take_number(s, o, s->f->loglik, NAN, &c->loglik));
     TT_TRY(take_count(s, o, s->f->tokens, &c->tokens));
     TT_TRY(take_count(s, o, s->f->words, &c->words));
-    TT_TRY(take_count(s, o, s->f->bytes, &c->bytes));
+    return take_count(s, o, s->f->bytes, &c->bytes);
+}
+
+static tt_err take_confidence(reader *s, const json_t *o, tt_case *c)
+{
     TT_TRY(take_number(s, o, s->f->confidence, NAN, &c->confidence));
-    TT_TRY(take_number(s, o, s->f->correct, NAN, &c->correct));
-    return take_number(s, o, s->f->no_answer, NAN, &c->no_answer);
+    return take_number(s, o, s->f->correct, NAN, &c->correct);
+}
+
+tt_err tt_case_read(const tt_fields *f, unsigned needs, tt_arena *a, const char *where, const json_t *o, tt_case *c)
+{
+    static const struct {
+        unsigned need;
+        tt_err (*take)(reader *, const json_t *, tt_case *);
+    } parts[] = {{TT_NEED_PREDICTION | TT_NEED_REFERENCE, take_prediction},
+                 {TT_NEED_GROUP, take_group},
+                 {TT_NEED_OPTIONS, take_options},
+                 {TT_NEED_LIKELIHOOD, take_likelihood},
+                 {TT_NEED_CONFIDENCE, take_confidence}};
+    reader r = {f, a, where};
+    *c = (tt_case){.where = where, .loglik = NAN, .confidence = NAN, .correct = NAN, .no_answer = NAN};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (needs & parts[i].need) TT_TRY(parts[i].take(&r, o, c));
+    return TT_OK;
 }

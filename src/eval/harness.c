@@ -25,7 +25,8 @@ tt_gencfg tt_eval_gencfg(const tt_job *j)
 tt_err tt_eval_run(const tt_mesh *m, const tt_job *job, const tt_model *model, const tt_tok *tok, const tt_sets *sets,
                    const char *predictions, json_t **result)
 {
-    harness h = {.m = m, .job = job, .model = model, .tok = tok, .sets = sets, .k = tt_kern_get(), .gen = tt_eval_gencfg(job)};
+    harness h = {
+        .m = m, .job = job, .model = model, .tok = tok, .sets = sets, .k = tt_kern_get(), .gen = tt_eval_gencfg(job)};
     *result = NULL;
     TT_TRY(tt_agree(m, tt_gencfg_check(&h.gen, model)));
     h.a = tt_arena_new(1 << 16);

@@ -106,15 +106,25 @@ static bool has_word(const char *words, const char *w, size_t n)
     return false;
 }
 
+static tt_err unknown_option(const char *key)
+{
+    const char *names[64];
+    int n = 0;
+    for (const tt_keyrow *r = tt_mopt_keys; r->name; r++) names[n++] = r->name;
+    const char *near = tt_nearest(key, names, n);
+    if (near) return tt_fail(TT_EJOB, "'%s' is no option of any metric; did you mean '%s'?", key, near);
+    return tt_fail(TT_EJOB, "'%s' is no option of any metric; tutti help score lists them", key);
+}
+
 /* Is key an option of m? */
 static tt_err check_option(const tt_metric *m, const char *key)
 {
     const tt_keyrow *row = tt_mopt_keys;
     while (row->name && strcmp(row->name, key)) row++;
     if (row->name && (has_word(m->options, key, strlen(key)) || !strcmp(key, "bootstrap"))) return TT_OK;
-    const char *other = row->name ? "" : " of any metric";
-    if (!*m->options) return tt_fail(TT_EJOB, "'%s' is no option%s; %s has none but bootstrap", key, other, m->name);
-    return tt_fail(TT_EJOB, "'%s' is no option%s; %s has: %s bootstrap", key, other, m->name, m->options);
+    if (!row->name) return unknown_option(key);
+    return tt_fail(TT_EJOB, "'%s' is no option of %s; it has: %s%sbootstrap", key, m->name, m->options,
+                   *m->options ? " " : "");
 }
 
 static tt_err bind_options(tt_scoring *s, int n, char *const *opt)
@@ -219,23 +229,26 @@ int tt_scoring_values(const tt_scoring *s, const char *const **name)
     return s->nvalue;
 }
 
-static tt_err lacks(const tt_scoring *s, const tt_case *c, const char *what)
+static tt_err lacks(const tt_scoring *s, const tt_case *c, const char *what, const char *field)
 {
-    return tt_fail(TT_EDATA, "%s: the example has no %s, which %s needs", c->where ? c->where : "example", what,
-                   s->m->name);
+    return tt_fail(TT_EDATA, "%s: the example has no %s, which %s needs; if its key is another, say fields.%s=KEY",
+                   c->where ? c->where : "example", what, s->m->name, field);
 }
 
 static tt_err check_needs(const tt_scoring *s, const tt_case *c)
 {
     unsigned needs = s->m->needs;
-    if ((needs & TT_NEED_PREDICTION) && !c->prediction) return lacks(s, c, "prediction");
-    if ((needs & TT_NEED_REFERENCE) && c->nref < 1) return lacks(s, c, "reference");
-    if ((needs & TT_NEED_GROUP) && !c->group) return lacks(s, c, "group");
-    if ((needs & TT_NEED_OPTIONS) && (c->nopt < 1 || !c->ll)) return lacks(s, c, "log-likelihoods of options");
-    if ((needs & TT_NEED_OPTIONS) && c->ngold < 1) return lacks(s, c, "right option (gold)");
-    if ((needs & TT_NEED_LIKELIHOOD) && isnan(c->loglik)) return lacks(s, c, "log-likelihood");
-    if ((needs & TT_NEED_CONFIDENCE) && (isnan(c->confidence) || isnan(c->correct)))
-        return lacks(s, c, "confidence and correct");
+    if ((needs & TT_NEED_PREDICTION) && !c->prediction) return lacks(s, c, "prediction", "prediction");
+    if ((needs & TT_NEED_REFERENCE) && c->nref < 1) return lacks(s, c, "reference", "references");
+    if ((needs & TT_NEED_GROUP) && !c->group) return lacks(s, c, "group", "group");
+    if ((needs & TT_NEED_OPTIONS) && (c->nopt < 1 || !c->ll))
+        return lacks(s, c, "log-likelihoods of options", "loglikelihoods");
+    if ((needs & TT_NEED_OPTIONS) && c->ngold < 1) return lacks(s, c, "right option", "gold");
+    if ((needs & TT_NEED_LIKELIHOOD) && isnan(c->loglik))
+        return lacks(s, c, "log-likelihood (or it is nan)", "loglikelihood");
+    if ((needs & TT_NEED_CONFIDENCE) && isnan(c->confidence))
+        return lacks(s, c, "confidence (or it is nan)", "confidence");
+    if ((needs & TT_NEED_CONFIDENCE) && isnan(c->correct)) return lacks(s, c, "mark whether it was right", "correct");
     return TT_OK;
 }
 

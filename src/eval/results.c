@@ -65,7 +65,7 @@ static tt_err score_line(const harness *h, const tt_fields *f, int set, const li
     snprintf(where, sizeof where, "%.200s, line %lld", tt_set_info(h->sets->set[set])->name,
              (long long)json_integer_value(json_object_get(o, "line")));
     tt_arena_reset(h->block);
-    e = tt_case_read(f, h->block, where, o, &c);
+    e = tt_case_read(f, TT_NEED_ALL, h->block, where, o, &c);
     for (int k = 0; k < p->nspec && e == TT_OK; k++) {
         bool needs = tt_scoring_metric(x->s[k])->needs & TT_NEED_PREDICTION;
         if (!needs || answered) e = tt_scoring_add(x->s[k], &c);
