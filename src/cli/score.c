@@ -87,37 +87,49 @@ static bool next_line(lines *l, const char **line, size_t *n)
     return false;
 }
 
-/* jansson quotes the place where it stopped, whatever bytes there are; Python's json writes bare NaN and Infinity. */
-static tt_err not_json(const lines *l, const json_error_t *err)
+static tt_err unreadable(const lines *l, const char *why)
 {
-    const char *p = err->text;
-    long long at = l->number;
-    if (json_error_code(err) == json_error_invalid_utf8)
-        return tt_fail(TT_EDATA, "%s:%lld: is not UTF-8; convert the file, for instance with iconv", l->path, at);
-    if (strstr(p, "near 'NaN'") || strstr(p, "near 'Infinity'") || strstr(p, "near '-I"))
-        return tt_fail(TT_EDATA, "%s:%lld: NaN and Infinity are no JSON; write \"nan\", \"inf\" or \"-inf\", in quotes",
-                       l->path, at);
-    return tt_fail(TT_EDATA, "%s:%lld: is not JSON: %s; each line must be one object", l->path, at, p);
+    return tt_fail(TT_EDATA, "%s:%lld: %s", l->path, (long long)l->number, why);
 }
 
-static tt_err not_text(const lines *l, const char *line, size_t n)
+static const char not_utf8[] = "is not UTF-8; convert the file, for instance with iconv";
+
+/* Python's json writes bare NaN, Infinity and -Infinity; jansson stops at their first letter, or at the sign. */
+static bool is_pythons(const char *line, size_t n, const json_error_t *err)
 {
-    if (memchr(line, 0, n))
-        return tt_fail(TT_EDATA, "%s:%lld: holds a zero byte; a text file is needed, in UTF-8", l->path,
-                       (long long)l->number);
-    return tt_fail(TT_EDATA, "%s:%lld: is not UTF-8; convert the file, for instance with iconv", l->path,
-                   (long long)l->number);
+    static const char *const word[] = {"near 'NaN'", "near 'Infinity'", "near 'nan'", "near 'inf'"};
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+        if (strstr(err->text, word[i])) return true;
+    return strstr(err->text, "near '-'") && memmem(line, n, "-Infinity", 9);
+}
+
+static json_t *read_json(const lines *l, const char *line, size_t n)
+{
+    json_error_t err;
+    json_t *v = json_loadb(line, n, JSON_DECODE_ANY, &err);
+    if (v) return v;
+    if (json_error_code(&err) == json_error_invalid_utf8)
+        unreadable(l, not_utf8);
+    else if (is_pythons(line, n, &err))
+        unreadable(l, "NaN and Infinity are no JSON; write \"nan\", \"inf\" or \"-inf\", in quotes");
+    else
+        tt_fail(TT_EDATA, "%s:%lld: is not JSON: %s; each line must be one object", l->path, (long long)l->number,
+                err.text);
+    return NULL;
+}
+
+static json_t *read_text(const lines *l, const char *line, size_t n)
+{
+    bool zero = memchr(line, 0, n) != NULL;
+    json_t *v = zero ? NULL : json_stringn(line, n);
+    if (!v) unreadable(l, zero ? "holds a zero byte; a text file is needed, in UTF-8" : not_utf8);
+    return v;
 }
 
 /* The line as a JSON value: itself, or a text. NULL: TT_EDATA. A new reference. */
 static json_t *read_value(const lines *l, const char *line, size_t n)
 {
-    json_error_t err;
-    json_t *v = l->json              ? json_loadb(line, n, JSON_DECODE_ANY, &err)
-                : memchr(line, 0, n) ? NULL
-                                     : json_stringn(line, n);
-    if (!v) (void)(l->json ? not_json(l, &err) : not_text(l, line, n));
-    return v;
+    return l->json ? read_json(l, line, n) : read_text(l, line, n);
 }
 
 /* What a line of a reference file brings: a text, a list, or an object with one. */
