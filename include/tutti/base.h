@@ -105,7 +105,7 @@ uint64_t tt_permute(tt_rkey key, uint64_t n, uint64_t i);
 
 /* ---- small things -------------------------------------------------------------------------------------------*/
 double tt_now(void); /* seconds, monotonic */
-/* Whole file into memory (0-terminated; *size without the 0). gz by content. TT_EDATA with path and errno's text. */
+/* Whole file into memory (0-terminated; *size without the 0). gz by content. TT_EDATA with path and errno's text; *text is NULL then. */
 tt_err tt_slurp(const char *path, char **text, size_t *size);
 bool tt_exists(const char *path);
 /* Rank r's run [lo,hi) of total things: contiguous, sizes differ by at most one, [total r/size, total (r+1)/size). */

@@ -42,6 +42,8 @@ static tt_err slurp_open(gzFile z, const char *path, char **text, size_t *size)
 tt_err tt_slurp(const char *path, char **text, size_t *size)
 {
     struct stat st;
+    *text = NULL;
+    *size = 0;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return tt_fail(TT_EDATA, "%s: is a folder, a file is needed", path);
     gzFile z = gzopen(path, "rb");
@@ -51,6 +53,8 @@ tt_err tt_slurp(const char *path, char **text, size_t *size)
     /* A gzip stream cut short reads as an early end; only gzclose tells. */
     if (gzclose_r(z) != Z_OK && e == TT_OK) {
         free(*text);
+        *text = NULL;
+        *size = 0;
         e = tt_fail(TT_EDATA, "%s: ends in the middle of its compressed data; copy it again", path);
     }
     return e;

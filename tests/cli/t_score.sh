@@ -141,7 +141,7 @@ gives '{"ece_10_bin": 0.5, "ece_1_bin": 0.5, "selective_acc@10": 1, "selective_c
     calibration keys.jsonl fields.confidence=a fields.correct=c
 gives '{"perplexity": 7.3890561, "word_perplexity": 2.71828183, "byte_perplexity": 1.64872127, "bits_per_byte": 0.72134752, "token_perplexity": 7.3890561, "n": 1}' \
     perplexity keys.jsonl fields.loglikelihood=s fields.tokens=t fields.words=w fields.bytes=b
-gives '{"exact": 0, "f1": 0, "n": 1}' squad_v2 keys.jsonl fields.prediction=k fields.references=g
+gives '{"exact": 100, "f1": 100, "n": 1}' squad_v2 keys.jsonl fields.prediction=k fields.references=g
 gives '{"exact": 100, "f1": 100, "n": 1}' squad_v2 keys.jsonl fields.prediction=k fields.references=none fields.no_answer=a threshold=0.4
 
 # ---- what is printed -------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ refused 3 'none.txt: cannot be opened: No such file' rouge pred.txt references=r
 refused 3 '-: cannot be opened' rouge -
 refused 3 'is a folder, a file is needed' rouge "$dir"
 head -c 30 pred.gz >torn.gz
-refused 3 'torn.gz' rouge torn.gz
+refused 3 'torn.gz: ends in the middle of its compressed data' rouge torn.gz
 if [ "$(id -u)" = 0 ]; then n=$((n + 1)) && echo "ok $n # SKIP root reads everything"; else
     cp pred.txt secret.txt && chmod 0 secret.txt
     refused 3 'secret.txt: cannot be opened: Permission denied' rouge secret.txt
@@ -187,9 +187,9 @@ bad 'is not JSON' '{"prediction":' rouge
 bad 'is not JSON' '{"prediction":"a"} x' rouge
 bad 'is not JSON: maximum parsing depth' "$(perl -e 'print "[" x 5000')" rouge
 bad 'is not UTF-8; convert the file' '{"prediction":"\0377","reference":"a"}' rouge
-bad 'NaN and Infinity are no JSON; write "nan"' '{"prediction":NaN}' pearson
-bad 'NaN and Infinity are no JSON; write "nan"' '{"prediction":-Infinity}' pearson
-bad 'NaN and Infinity are no JSON; write "nan"' '{"prediction":[1, Infinity]}' pearson
+bad 'NaN and Infinity are no JSON; write "nan"' '{"prediction":NaN}' rouge
+bad 'NaN and Infinity are no JSON; write "nan"' '{"prediction":-Infinity}' rouge
+bad 'NaN and Infinity are no JSON; write "nan"' '{"prediction":[1, Infinity]}' rouge
 bad 'the example has no prediction, which rouge needs; if its key is another, say fields.prediction=KEY' '{"reference":"a"}' rouge
 bad 'the example has no prediction' '{"prediction":null,"reference":"a"}' rouge
 bad 'the example has no reference, which rouge needs; if its key is another, say fields.references=KEY' '{"prediction":"a"}' rouge
