@@ -123,8 +123,8 @@ static tt_err check_option(const tt_metric *m, const char *key)
     while (row->name && strcmp(row->name, key)) row++;
     if (row->name && (has_word(m->options, key, strlen(key)) || !strcmp(key, "bootstrap"))) return TT_OK;
     if (!row->name) return unknown_option(key);
-    return tt_fail(TT_EJOB, "'%s' is no option of %s; it has: %s%sbootstrap", key, m->name, m->options,
-                   *m->options ? " " : "");
+    if (!*m->options) return tt_fail(TT_EJOB, "'%s' is no option; %s has none but bootstrap", key, m->name);
+    return tt_fail(TT_EJOB, "'%s' is no option; %s has: %s bootstrap", key, m->name, m->options);
 }
 
 static tt_err bind_options(tt_scoring *s, int n, char *const *opt)

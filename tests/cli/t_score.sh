@@ -246,8 +246,8 @@ refused 2 "no such metric 'rogue'; did you mean 'rouge'?" rogue texts.jsonl
 refused 2 "no such metric 'meteor'; tutti help score lists them" meteor texts.jsonl
 refused 2 "'stm' is no option of any metric; did you mean 'stem'?" rouge texts.jsonl stm=1
 refused 2 "'wordy' is no option of any metric; tutti help score lists them" rouge texts.jsonl wordy=1
-refused 2 "'beta' is no option of rouge; it has: stem split_sentences aggregate bootstrap" rouge texts.jsonl beta=1
-refused 2 "'beta' is no option of squad; it has: bootstrap" squad texts.jsonl beta=1
+refused 2 "'beta' is no option; rouge has: stem split_sentences aggregate bootstrap" rouge texts.jsonl beta=1
+refused 2 "'beta' is no option; squad has none but bootstrap" squad texts.jsonl beta=1
 refused 2 "did you mean 'per_example'?" rouge texts.jsonl per_exmple=1
 refused 2 "did you mean 'fields.prediction'?" rouge texts.jsonl fields.predicton=x
 refused 2 "stem is 'perhaps'; it takes true or false" rouge texts.jsonl stem=perhaps
