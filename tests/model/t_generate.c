@@ -138,7 +138,7 @@ static void check_ends(void)
 static bool falls(const json_t *score)
 {
     for (size_t i = 1; i < json_array_size(score); i++)
-        if (json_real_value(json_array_get(score, i)) > json_real_value(json_array_get(score, i - 1))) return false;
+        if (json_real_value(json_array_get(score, i)) >= json_real_value(json_array_get(score, i - 1))) return false;
     return true;
 }
 
