@@ -88,7 +88,8 @@ static void check_forward(const fixture *f, const tt_kern *k, const char *prefix
     snprintf(name, sizeof name, "%sloss", prefix);
     double d = fabs(l.loss - (double)floats(f->a, f->want, name)[0]);
     ok(d <= 5e-6, "%s %.7f: difference %.2g", name, l.loss, d);
-    if (!*prefix) near(l.token, floats(f->a, f->want, "token_loss"), g.Rt, 5e-6, "token losses");
+    /* Twice the rounding of the golden logits (4e-6): sums in double, too, are off by 4.8e-6. */
+    if (!*prefix) near(l.token, floats(f->a, f->want, "token_loss"), g.Rt, 8e-6, "token losses");
     tt_arena_rewind(f->a, mark);
 }
 
