@@ -15,6 +15,7 @@ typedef struct ffn {
 typedef struct block {
     attn self, cross; /* cross: decoder only */
     ffn ff;
+    int group; /* of the parameter table */
 } block;
 typedef struct stack {
     int n;

@@ -16,8 +16,8 @@ static void linear_back(tt_tape *t, tt_node *node)
     linear_node *n = (linear_node *)node;
     int64_t R = n->x->rows, in = n->x->cols, out = node->y->cols;
     const float *dy = node->y->g;
-    float beta, *dx = tt_grad_set(t, n->x, &beta), *dw = tt_par_grad(n->w);
-    if (dw) t->k->gemm(true, false, out, in, R, n->scale, dy, out, n->x->x, in, 1.f, dw, in);
+    float beta, begun, *dx = tt_grad_set(t, n->x, &beta), *dw = tt_par_grad_set(n->w, &begun);
+    if (dw) t->k->gemm(true, false, out, in, R, n->scale, dy, out, n->x->x, in, begun, dw, in);
     if (dx) t->k->gemm(false, false, R, in, out, n->scale, dy, out, n->w->w, in, beta, dx, in);
 }
 

@@ -19,12 +19,9 @@ void *tt_tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node 
 static inline bool wants(const tt_tape *t, const tt_t *x) { return t->record && x->need; }
 static inline bool trains(const tt_tape *t, const tt_par *p) { return p && t->record && p->trained; }
 /* Where a trained parameter's gradient is added, else NULL. */
-static inline float *tt_par_grad(const tt_par *p)
-{
-    if (!p || !p->trained) return NULL;
-    assert(p->g);
-    return p->g;
-}
+float *tt_par_grad(const tt_par *p);
+/* The same for a kernel that can overwrite: *beta is 0 at the first contribution (memory not cleared), else 1. */
+float *tt_par_grad_set(const tt_par *p, float *beta);
 
 /* x's gradient, to be added to: cleared when this is the first contribution. NULL if x needs none. */
 float *tt_grad_add(tt_tape *t, tt_t *x);
