@@ -110,6 +110,14 @@ tt_err tt_slurp(const char *path, char **text, size_t *size);
 bool tt_exists(const char *path);
 /* Rank r's run [lo,hi) of total things: contiguous, sizes differ by at most one, [total r/size, total (r+1)/size). */
 void tt_share(int64_t total, int rank, int size, int64_t *lo, int64_t *hi);
+/* Who has thing i of total among size: runs as tt_share gives them, or in turns (i mod size). */
+typedef struct tt_deal {
+    int rank, size;
+    bool turns;
+} tt_deal;
+bool tt_deal_has(const tt_deal *d, int64_t total, int64_t i);
+/* Thing k of d->rank, -1 when it has no more. */
+int64_t tt_deal_nth(const tt_deal *d, int64_t total, int64_t k);
 tt_err tt_mkdirs(const char *path); /* like mkdir -p; TT_ERUN */
 /* The closest of n words to w by edit distance, or NULL if none is near (distance > 1 + strlen/4). */
 const char *tt_nearest(const char *w, const char *const *words, int n);

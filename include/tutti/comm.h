@@ -52,6 +52,10 @@ typedef struct tt_reqs tt_reqs;
 tt_reqs *tt_reqs_new(void);
 void tt_isend_f32(const tt_mesh *m, tt_reqs *q, const float *x, int64_t n, int to, int tag);
 void tt_irecv_f32(const tt_mesh *m, tt_reqs *q, float *x, int64_t n, int from, int tag);
+/* Collective, non-blocking: x[n] becomes the sum over all ranks, in MPI's order. */
+void tt_iallsum_f32(const tt_mesh *m, tt_reqs *q, float *x, int64_t n);
+/* Collective, non-blocking: x[lo[r]] .. x[hi[r]] is rank r's and comes to all others. */
+void tt_iallgather_f32(const tt_mesh *m, tt_reqs *q, float *x, const int64_t *lo, const int64_t *hi);
 bool tt_reqs_test(tt_reqs *q); /* all done? also lets MPI make progress */
 void tt_reqs_wait(tt_reqs *q); /* afterwards q is empty and may be used again */
 void tt_reqs_free(tt_reqs *q);

@@ -65,6 +65,9 @@ enum { TT_OPT_ADAMW, TT_OPT_ADAFACTOR, TT_OPT_SGD }; /* optim.name */
 enum { TT_RULE_T5X, TT_RULE_HF };                    /* optim.adafactor.rule */
 enum { TT_DECAY_ALL, TT_DECAY_HF };                  /* optim.decay: every parameter | HF grouping */
 enum { TT_REDUCE_EXACT, TT_REDUCE_MPI };
+enum { TT_PREC_FP32, TT_PREC_BF16 };                                   /* precision, mesh.wire */
+enum { TT_RECOMPUTE_NONE, TT_RECOMPUTE_BLOCK };              /* train.recompute */
+enum { TT_UPDATE_STEP, TT_UPDATE_BLOCK };                    /* optim.update */
 enum { TT_BAD_SKIP, TT_BAD_FAIL };                           /* data.on_bad_row */
 enum { TT_MISSING_FAIL, TT_MISSING_SKIP };                   /* data.missing */
 enum { TT_ANSWER_GENERATE, TT_ANSWER_RANK, TT_ANSWER_AUTO }; /* eval.answer */
@@ -78,6 +81,7 @@ typedef struct tt_job {
     const char *file;    /* where it was read */
     const tt_yaml *root; /* the whole tree with command-line overrides */
     const char *run;     /* run folder */
+    int precision;
     int64_t seed;
     struct {
         const char *path, *config;
@@ -110,6 +114,7 @@ typedef struct tt_job {
         double dropout; /* <0: the model's */
         double label_smoothing, z_loss;
         double span_rate, span_mean; /* 0.15, 3 */
+        int recompute;
     } train;
     struct {
         int name;
@@ -122,6 +127,7 @@ typedef struct tt_job {
         double momentum, dampening; /* sgd */
         bool nesterov;              /* sgd */
         int decay;
+        int update; /* once a step, or block by block as gradients arrive */
         struct {
             int rule;
             double decay_rate, beta1, clip, eps1, eps2;
@@ -134,7 +140,9 @@ typedef struct tt_job {
     } optim;
     struct {
         int64_t threads;
-        int reduce;
+        int64_t bucket;   /* MiB in one message at most */
+        int64_t zero, tp; /* ZeRO stage; ranks that share one copy of the model's computation */
+        int reduce, wire;
         int64_t watchdog; /* seconds without progress before the job is aborted; 0: off */
     } mesh;
     struct {

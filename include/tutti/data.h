@@ -465,8 +465,10 @@ typedef struct tt_batcher tt_batcher;
 tt_err tt_batcher_new(const tt_mesh *m, const tt_job *job, const tt_sets *sets, const tt_mix *mix, const tt_tok *tok,
                       int pad_id, tt_batcher **out);
 void tt_batcher_free(tt_batcher *b);
+/* Whose grains this rank wants; until then runs of tt_share over all ranks. */
+void tt_batcher_deal(tt_batcher *b, tt_deal deal);
 /* Collective. The batch that starts at draw first, at most limit draws (limit <= 0: no limit). Lives until the next call. A function of
- * job, data and first alone: any number of ranks, in any order. Rank r owns the grains of tt_share(G, r, size). truncated counts examples
+ * job, data and first alone: any number of ranks, in any order. Own grains are those of tt_batcher_deal. truncated counts examples
  * whose source or target was cut to data.max_source or data.max_target (an end token stays).
  * Objective span: T5 span corruption (Raffel et al. 2020; t5.data random_spans_noise_mask) of the source and target text; a long text gives
  * a window, placed by the draw's key, that fits max_source and max_target after corruption (counted as truncated). */

@@ -59,6 +59,8 @@ typedef struct tt_loss {
 } tt_loss;
 /* Loss of a grain with row weights (1/N over the global batch); if the tape records, also runs the backward: gradients are added to the
  * parameters' g. */
+void tt_t5_walk(const void *model,
+                const tt_hooks *h); /* the calls that the pass of tt_t5_loss makes on its tape's hooks */
 void tt_t5_loss(tt_tape *t, const tt_model *m, const tt_grain *g, const float *weight, float smooth, float zloss,
                 tt_loss *out);
 /* Of the matrix products. s_off and t_off must be there. */

@@ -9,6 +9,8 @@
 
 const tt_keyrow tt_job_keys[] = {
     {"run", TT_KTEXT, AT(run), NULL, NULL, "run folder: log, metrics, checkpoints (default runs/<job file's name>)"},
+    {"precision", TT_KENUM, AT(precision), "fp32", "fp32|bf16",
+     "of the products in training; bf16 where the CPU has instructions for it, weights and sums stay fp32"},
     {"seed", TT_KINT, AT(seed), "1", "0..", "of everything random: mixture, templates, dropout, initial weights"},
 
     {"model.path", TT_KTEXT, AT(model.path), NULL, NULL, "Hugging Face folder or tutti checkpoint (.h5) to start from"},
@@ -61,6 +63,8 @@ const tt_keyrow tt_job_keys[] = {
     {"train.dropout", TT_KREAL, AT(train.dropout), "-1", "-1..1)", "probability; -1: the model's own"},
     {"train.label_smoothing", TT_KREAL, AT(train.label_smoothing), "0", "0..1)", "as Hugging Face's LabelSmoother"},
     {"train.z_loss", TT_KREAL, AT(train.z_loss), "0", "0..", "weight of the squared log-normaliser (T5X: 1e-4)"},
+    {"train.recompute", TT_KENUM, AT(train.recompute), "none", "none|block",
+     "block: keep a block's input alone and compute the rest again, a third more work for far less memory"},
     {"train.span_rate", TT_KREAL, AT(train.span_rate), "0.15", "(0..1)", "span: share of tokens that are masked"},
     {"train.span_mean", TT_KREAL, AT(train.span_mean), "3", "1..", "span: mean length of a masked span, tokens"},
 
@@ -80,6 +84,8 @@ const tt_keyrow tt_job_keys[] = {
     {"optim.momentum", TT_KREAL, AT(optim.momentum), "0", "0..1)", "sgd: momentum"},
     {"optim.dampening", TT_KREAL, AT(optim.dampening), "0", "0..1", "sgd: dampening of the momentum"},
     {"optim.nesterov", TT_KBOOL, AT(optim.nesterov), "false", NULL, "sgd: Nesterov's momentum"},
+    {"optim.update", TT_KENUM, AT(optim.update), "step", "step|block",
+     "block: no full gradient is held, each block is updated as its gradient arrives; needs optim.clip: 0"},
     {"optim.adafactor.rule", TT_KENUM, AT(optim.adafactor.rule), "t5x", "t5x|hf",
      "which published rule (they differ; README)"},
     {"optim.adafactor.decay_rate", TT_KREAL, AT(optim.adafactor.decay_rate), "0.8", "(0..1)",
@@ -102,6 +108,12 @@ const tt_keyrow tt_job_keys[] = {
 
     {"mesh.threads", TT_KINT, AT(mesh.threads), "1", "1..1024",
      "BLAS threads in a rank; ranks scale better than threads"},
+    {"mesh.zero", TT_KINT, AT(mesh.zero), "1", "0..3",
+     "cut over the ranks: 0 nothing, 1 moments, 2 also gradients, 3 also weights"},
+    {"mesh.tp", TT_KINT, AT(mesh.tp), "1", "1..1024",
+     "tensor parallelism: ranks that share the heads, the feed-forward columns and the vocabulary of one copy"},
+    {"mesh.bucket", TT_KINT, AT(mesh.bucket), "16", "1..1024", "MiB that travel in one message at most"},
+    {"mesh.wire", TT_KENUM, AT(mesh.wire), "fp32", "fp32|bf16", "gradients on their way to their owners"},
     {"mesh.reduce", TT_KENUM, AT(mesh.reduce), "exact", "exact|mpi",
      "the same bits on any number of ranks, or MPI's own order"},
     {"mesh.watchdog", TT_KINT, AT(mesh.watchdog), "900", "0..",

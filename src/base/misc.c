@@ -66,6 +66,21 @@ void tt_share(int64_t total, int rank, int size, int64_t *lo, int64_t *hi)
     *hi = (int64_t)((__int128)total * (rank + 1) / size);
 }
 
+int64_t tt_deal_nth(const tt_deal *d, int64_t total, int64_t k)
+{
+    int64_t lo, hi;
+    tt_share(total, d->rank, d->size, &lo, &hi);
+    int64_t i = d->turns ? d->rank + k * d->size : lo + k;
+    return i < (d->turns ? total : hi) ? i : -1;
+}
+
+bool tt_deal_has(const tt_deal *d, int64_t total, int64_t i)
+{
+    int64_t lo, hi;
+    tt_share(total, d->rank, d->size, &lo, &hi);
+    return d->turns ? i % d->size == d->rank : i >= lo && i < hi;
+}
+
 bool tt_exists(const char *path) { return access(path, F_OK) == 0; }
 
 tt_err tt_mkdirs(const char *path)

@@ -59,7 +59,7 @@ typedef struct bench {
     tt_pars *pars;
     tt_arena *a, *step; /* for good, for one step */
     tt_optim *opt;
-    tt_xsum *xsum;
+    tt_zero *zero;
     const tt_mesh *mesh;
 } bench;
 
@@ -87,15 +87,15 @@ static void make_grain(bench *b, tt_grain *g)
 
 static void one_step(bench *b, const tt_grain *g, const float *weight)
 {
-    memset(b->pars->g, 0, sizeof(float) * (size_t)b->pars->size);
     tt_arena_reset(b->step);
     tt_tape tape;
     tt_loss loss;
     tt_tape_begin(&tape, b->step, &tt_kern_timed, true, 0, 0);
-    tt_xsum_begin(b->xsum);
+    tape.hooks = tt_zero_hooks(b->zero);
+    tt_zero_begin(b->zero);
+    tt_zero_round(b->zero, 0);
     tt_t5_loss(&tape, b->model, g, weight, 0, 0, &loss);
-    tt_xsum_push(b->xsum, 0);
-    tt_xsum_finish(b->xsum);
+    tt_zero_finish(b->zero);
     tt_optim_step(b->opt, 1e-4, tt_optim_norm(b->opt));
 }
 
@@ -124,12 +124,11 @@ static tt_err run_steps(const tt_mesh *m, const options *o, result *r)
     TT_TRY(tt_bench_model(o->layers, o->vocab, &b.model));
     b.pars = tt_model_pars(b.model);
     tt_pars_draw(b.pars, 1);
-    tt_pars_grads(b.pars);
-    b.opt = tt_optim_new(m, job, b.pars, &tt_kern_timed);
-    b.xsum = tt_xsum_new(m, b.pars, tt_optim_cuts(b.opt), 1, TT_REDUCE_EXACT, &tt_kern_timed);
+    b.zero = tt_zero_new(m, job, b.pars, b.pars, 1, tt_t5_walk, b.model, &tt_kern_timed);
+    b.opt = tt_optim_new(m, job, b.pars, b.zero, &tt_kern_timed);
     time_steps(&b, r);
-    tt_xsum_free(b.xsum);
     tt_optim_free(b.opt);
+    tt_zero_free(b.zero);
     tt_model_free(b.model);
     tt_arena_free(b.step);
     tt_arena_free(b.a);

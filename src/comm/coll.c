@@ -7,12 +7,17 @@
 enum {
     TAG_RING = 32001,
     TAG_GATHER = 32002,
-    TAG_ALL = 32003
+    TAG_ALL = 32003,
+    TAG_PARTS = 32004
 }; /* out of the way of callers' tags; MPI promises 32767 */
+
+enum { REQS_KEEP = 16 };
 
 struct tt_reqs {
     int n, cap;
     MPI_Request *r;
+    int nkeep;
+    void *keep[REQS_KEEP]; /* arguments of calls under way */
 };
 
 tt_reqs *tt_reqs_new(void)
@@ -39,18 +44,30 @@ static MPI_Request *reqs_next(tt_reqs *q)
     return &q->r[q->n++];
 }
 
+static void *reqs_keep(tt_reqs *q, size_t bytes)
+{
+    assert(q->nkeep < REQS_KEEP);
+    return q->keep[q->nkeep++] = tt_malloc(bytes);
+}
+
+static void reqs_done(tt_reqs *q)
+{
+    q->n = 0;
+    while (q->nkeep) free(q->keep[--q->nkeep]);
+}
+
 bool tt_reqs_test(tt_reqs *q)
 {
     int done;
     MPI_Testall(q->n, q->r, &done, MPI_STATUSES_IGNORE);
-    if (done) q->n = 0;
+    if (done) reqs_done(q);
     return done;
 }
 
 void tt_reqs_wait(tt_reqs *q)
 {
     MPI_Waitall(q->n, q->r, MPI_STATUSES_IGNORE);
-    q->n = 0;
+    reqs_done(q);
 }
 
 static size_t chunk_bytes(const tt_mesh *m)
@@ -102,6 +119,40 @@ void tt_allsum_f64(const tt_mesh *m, double *x, int64_t n) { allreduce(m, x, n, 
 void tt_allsum_i64(const tt_mesh *m, int64_t *x, int64_t n) { allreduce(m, x, n, sizeof *x, MPI_INT64_T, MPI_SUM); }
 void tt_allmax_i64(const tt_mesh *m, int64_t *x, int64_t n) { allreduce(m, x, n, sizeof *x, MPI_INT64_T, MPI_MAX); }
 void tt_allsum_f32(const tt_mesh *m, float *x, int64_t n) { allreduce(m, x, n, sizeof *x, MPI_FLOAT, MPI_SUM); }
+
+void tt_iallsum_f32(const tt_mesh *m, tt_reqs *q, float *x, int64_t n)
+{
+    int64_t c = (int64_t)(chunk_bytes(m) / sizeof *x);
+    for (int64_t at = 0; at < n; at += c)
+        MPI_Iallreduce(MPI_IN_PLACE, x + at, (int)(n - at < c ? n - at : c), MPI_FLOAT, MPI_SUM, m->world,
+                       reqs_next(q));
+}
+
+static void iallgather_pairs(const tt_mesh *m, tt_reqs *q, float *x, const int64_t *lo, const int64_t *hi)
+{
+    for (int k = 1; k < m->size; k++) {
+        int from = (m->rank + m->size - k) % m->size, to = (m->rank + k) % m->size;
+        tt_irecv_f32(m, q, x + lo[from], hi[from] - lo[from], from, TAG_PARTS);
+        tt_isend_f32(m, q, x + lo[m->rank], hi[m->rank] - lo[m->rank], to, TAG_PARTS);
+    }
+}
+
+void tt_iallgather_f32(const tt_mesh *m, tt_reqs *q, float *x, const int64_t *lo, const int64_t *hi)
+{
+    int64_t sum = 0;
+    for (int r = 0; r < m->size; r++) sum += hi[r] - lo[r];
+    if (m->size == 1) return;
+    if (sizeof *x * (size_t)sum > chunk_bytes(m)) {
+        iallgather_pairs(m, q, x, lo, hi);
+        return;
+    }
+    int *n = reqs_keep(q, 2 * sizeof *n * (size_t)m->size), *at = n + m->size; /* must live as long as the call */
+    for (int r = 0; r < m->size; r++) {
+        n[r] = (int)(hi[r] - lo[r]);
+        at[r] = (int)(lo[r]);
+    }
+    MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, n, at, MPI_FLOAT, m->world, reqs_next(q));
+}
 
 /* Ring all-gather: in step s every rank passes on the part that came s steps ago. x + off[r] .. x + off[r+1] is rank
  * r's. */

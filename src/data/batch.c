@@ -18,6 +18,7 @@ struct tt_batcher {
     const tt_mix *mix;
     tt_maker maker;
     int pad_id;
+    tt_deal deal; /* of grains */
     int64_t base; /* draw of item[0] */
     int n, cap;
     item *item;
@@ -33,6 +34,7 @@ tt_err tt_batcher_new(const tt_mesh *m, const tt_job *job, const tt_sets *sets, 
         return tt_fail(TT_EJOB, "train.objective: span needs a tokenizer with <extra_id_0> ...; this one has none");
     tt_batcher *b = tt_malloc(sizeof *b);
     *b = (tt_batcher){.m = m, .job = job, .mix = mix, .pad_id = pad_id, .a = tt_arena_new(1 << 20)};
+    b->deal = (tt_deal){.rank = m->rank, .size = m->size};
     tt_maker_init(&b->maker, job, sets, tok);
     *out = b;
     return TT_OK;
@@ -46,6 +48,8 @@ static void drop(tt_batcher *b, int k)
     b->n -= k;
     b->base += k;
 }
+
+void tt_batcher_deal(tt_batcher *b, tt_deal deal) { b->deal = deal; }
 
 void tt_batcher_free(tt_batcher *b)
 {
@@ -230,9 +234,8 @@ static tt_err own_grain(tt_batcher *b, tt_grain *g)
 
 static tt_err own_grains(tt_batcher *b)
 {
-    int64_t lo, hi;
-    tt_share(b->batch.G, b->m->rank, b->m->size, &lo, &hi);
-    for (int64_t g = lo; g < hi; g++) TT_TRY(own_grain(b, &b->batch.grain[g]));
+    for (int64_t g = 0; g < b->batch.G; g++)
+        if (tt_deal_has(&b->deal, b->batch.G, g)) TT_TRY(own_grain(b, &b->batch.grain[g]));
     return TT_OK;
 }
 

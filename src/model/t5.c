@@ -135,6 +135,31 @@ void tt_t5_loss(tt_tape *t, const tt_model *m, const tt_grain *g, const float *w
     tt_group_done(t, 0, true);
 }
 
+static void walk_stack(const stack *s, const tt_hooks *h, bool back)
+{
+    for (int i = 0; i < s->n; i++) {
+        int group = s->block[back ? s->n - 1 - i : i].group;
+        h->use(h->ctx, group, back);
+        h->done(h->ctx, group, back);
+    }
+}
+
+void tt_t5_walk(const void *model, const tt_hooks *h)
+{
+    const tt_model *m = model;
+    h->use(h->ctx, 0, false);
+    walk_stack(&m->enc, h, false);
+    walk_stack(&m->dec, h, false);
+    h->use(h->ctx, 0, true);
+    if (m->head->group) {
+        h->use(h->ctx, m->head->group, true);
+        h->done(h->ctx, m->head->group, true);
+    }
+    walk_stack(&m->dec, h, true);
+    walk_stack(&m->enc, h, true);
+    h->done(h->ctx, 0, true);
+}
+
 /* ---- log-likelihoods of targets ------------------------------------------------------------------------------------*/
 
 typedef struct targets { /* one after the other, as rows of the decoder */

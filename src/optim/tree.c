@@ -1,6 +1,8 @@
 /* The fixed binary tree of the exact sum. */
 #include "tree.h"
 
+#include "tutti/optim.h"
+
 static int root_level(int64_t grains)
 {
     int level = 0;
@@ -62,4 +64,21 @@ int tree_cover(int64_t grains, int64_t lo, int64_t hi, node *out)
         lo = end;
     }
     return n;
+}
+
+static double tree_value(const double *v, int64_t grains, int64_t at, int64_t width)
+{
+    if (width == 1) return v[at];
+    double left = tree_value(v, grains, at, width / 2);
+    int64_t right = at + width / 2;
+    return right < grains ? left + tree_value(v, grains, right, width / 2) : left;
+}
+
+double tt_xsum_scalar(const tt_mesh *m, int64_t grains, double *vals)
+{
+    if (grains == 0) return 0;
+    tt_allsum_f64(m, vals, grains); /* one value and zeros: exact in any order */
+    int64_t width = 1;
+    while (width < grains) width *= 2;
+    return tree_value(vals, grains, 0, width);
 }

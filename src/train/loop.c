@@ -22,7 +22,10 @@ static tt_err evaluate(run *r, const char *split, const tt_sets *sets, figures *
     tt_score *score = TT_ZNEW(r->job_arena, tt_score, sets->n + 1);
     double t0 = tt_now();
     TT_TRY(tt_agree(r->m, figures_of(r->job, sets, f)));
-    TT_TRY(tt_evaluate(r->m, r->job, r->model, r->tok, sets, predictions_path(r, f, split), score));
+    tt_zero_whole(r->zero, true);
+    tt_err e = tt_evaluate(r->m, r->job, r->model, r->tok, sets, predictions_path(r, f, split), score);
+    tt_zero_whole(r->zero, false);
+    TT_TRY(e);
     table_line(f, split, r->step, sets, score, tt_now() - t0);
     report_eval(r, f, split, sets, score);
     r->t_log += tt_now() - t0; /* evaluation does not count as training time */

@@ -15,17 +15,16 @@ typedef struct run {
     const tt_mesh *m;
     const tt_job *job;
     const tt_kern *k;
-    tt_arena *job_arena, *step_arena;
+    tt_arena *job_arena, *step_arena, *grad_arena;
     tt_tok *tok;
-    tt_model *model;
+    tt_model *model, *part; /* part: what this rank computes with; the model itself without tensor parallelism */
     tt_pars *pars;
     tt_sets *train, *validation, *test;
     tt_clean *clean; /* NULL: nothing was looked for */
     tt_mix *mix;
     tt_batcher *batcher;
     tt_optim *opt;
-    tt_xsum *xsum;
-    int64_t *cut; /* [size+1] of the optimizer */
+    tt_zero *zero;
     FILE *metrics;
     const char *ckpt_dir;
     float dropout;

@@ -67,16 +67,19 @@ static tt_err open_data(run *r)
 
 static void open_optimizer(run *r)
 {
-    tt_pars_grads(r->pars);
-    r->opt = tt_optim_new(r->m, r->job, r->pars, r->k);
-    r->xsum = tt_xsum_new(r->m, r->pars, tt_optim_cuts(r->opt), r->job->train.grains, r->job->mesh.reduce, r->k);
+    r->part = r->model;
+    r->zero =
+        tt_zero_new(r->m, r->job, r->pars, tt_model_pars(r->part), r->job->train.grains, tt_t5_walk, r->model, r->k);
+    r->opt = tt_optim_new(r->m, r->job, r->pars, r->zero, r->k);
+    tt_batcher_deal(r->batcher, *tt_zero_deal(r->zero));
 }
 
-static tt_err check_job(const tt_job *j)
+static tt_err check_job(const tt_mesh *m, const tt_job *j)
 {
     if (!j->data.train) return tt_fail(TT_EJOB, "%s: data.train is empty; list the data sets to train on", j->file);
     if (j->train.steps <= 0 && j->train.epochs <= 0)
         return tt_fail(TT_EJOB, "%s: the length of the run is not given; set train.steps or train.epochs", j->file);
+    TT_TRY(tt_zero_check(m, j));
     return tt_optim_check(j);
 }
 
@@ -89,8 +92,9 @@ tt_err run_open(run *r, const tt_mesh *m, const tt_job *job)
     r->best_loss = INFINITY;
     r->job_arena = tt_arena_new(1 << 16);
     r->step_arena = tt_arena_new(1 << 22);
+    r->grad_arena = tt_arena_new(1 << 22);
     r->ckpt_dir = tt_sprintf(r->job_arena, "%s/checkpoints", job->run);
-    TT_TRY(tt_agree(m, check_job(job)));
+    TT_TRY(tt_agree(m, check_job(m, job)));
     tt_blas_threads((int)job->mesh.threads);
     r->k = tt_kern_get();
     TT_TRY(tt_agree(m, r->k ? TT_OK : tt_fail_code()));
@@ -108,8 +112,8 @@ tt_err run_open(run *r, const tt_mesh *m, const tt_job *job)
 
 void run_close(run *r)
 {
-    if (r->xsum) tt_xsum_free(r->xsum);
     if (r->opt) tt_optim_free(r->opt);
+    if (r->zero) tt_zero_free(r->zero);
     if (r->batcher) tt_batcher_free(r->batcher);
     if (r->clean) tt_clean_free(r->clean);
     if (r->mix) tt_mix_free(r->mix);
@@ -120,6 +124,7 @@ void run_close(run *r)
     if (r->tok) tt_tok_close(r->tok);
     if (r->metrics) fclose(r->metrics);
     tt_arena_free(r->step_arena);
+    tt_arena_free(r->grad_arena);
     tt_arena_free(r->job_arena);
 }
 

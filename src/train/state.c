@@ -46,37 +46,6 @@ static const tt_ckattr *attr(const tt_ckpt *c, const char *name)
     TT_BUG("no state attribute %s", name);
 }
 
-/* Weights: for writing, this rank's part of every tensor; for reading, the whole. */
-static int weight_arrays(const run *r, bool whole, const int64_t *cut, tt_ckarray *out)
-{
-    for (int i = 0; i < r->pars->n; i++) {
-        tt_par *p = &r->pars->p[i];
-        tt_ckarray *a = &out[i];
-        *a = (tt_ckarray){.ndim = p->ndim, .n = p->n};
-        snprintf(a->path, sizeof a->path, "/weights/%s", p->name);
-        memcpy(a->shape, p->shape, sizeof a->shape);
-        int64_t lo = whole ? 0 : cut[r->m->rank] - p->at, hi = whole ? p->n : cut[r->m->rank + 1] - p->at;
-        a->lo = lo < 0 ? 0 : lo > p->n ? p->n : lo;
-        a->hi = hi > p->n ? p->n : hi < a->lo ? a->lo : hi;
-        a->x = p->w + a->lo;
-    }
-    return r->pars->n;
-}
-
-static tt_ckarray *all_arrays(const run *r, bool whole, int *n)
-{
-    int moments;
-    tt_ckarray *mom;
-    tt_optim_arrays(r->opt, r->job_arena, &moments, &mom);
-    tt_ckarray *a = TT_NEW(r->job_arena, tt_ckarray, r->pars->n + moments);
-    int64_t *cut = TT_NEW(r->job_arena, int64_t, r->m->size + 1);
-    tt_cuts(r->pars, r->m->size, false, cut);
-    int k = weight_arrays(r, whole, cut, a);
-    memcpy(a + k, mom, sizeof *a * (size_t)moments);
-    *n = k + moments;
-    return a;
-}
-
 static char *file_text(const char *path)
 {
     char *text = NULL;
@@ -110,7 +79,7 @@ tt_err state_save(run *r)
     tt_watch_kick("writing a checkpoint");
     tt_ckattr attrs[MAX_ATTRS];
     tt_ckpt c = {.attr = attrs, .nattr = state_attrs(r, attrs)};
-    c.array = all_arrays(r, false, &c.narray);
+    tt_optim_arrays(r->opt, r->job_arena, false, &c.narray, &c.array);
     const char *tok = r->job->tokenizer.path ? r->job->tokenizer.path : r->job->model.path;
     char hash[33] = "", *usage = usage_text(r);
     char *job = file_text(tt_sprintf(r->job_arena, "%s/job.resolved.yaml", r->job->run));
@@ -158,12 +127,13 @@ static tt_err load(run *r, const char *path)
 {
     tt_ckattr attrs[MAX_ATTRS];
     tt_ckpt c = {.attr = attrs, .nattr = state_attrs(r, attrs)};
-    c.array = all_arrays(r, true, &c.narray);
+    tt_optim_arrays(r->opt, r->job_arena, true, &c.narray, &c.array);
     tt_cktext text[] = {{"usage", NULL}};
     c.text = text;
     c.ntext = 1;
     TT_TRY(tt_ckpt_read(r->m, path, r->job_arena, &c));
     TT_TRY(tt_agree(r->m, check_same_run(r, &c, path)));
+    tt_zero_spread(r->zero);
     r->step = attr(&c, "step")->i;
     r->draw = attr(&c, "draw")->i;
     r->examples = attr(&c, "examples")->i;

@@ -30,18 +30,20 @@ static void count_grain(run *r, const tt_grain *g, const tt_loss *l)
     }
 }
 
-/* Local. Gradient of one grain into pars->g; returns its share of the loss. */
+/* Gradient of one grain into the hands of r->zero; returns its share of the loss. */
 static double grain_gradient(run *r, const tt_batch *b, int64_t i)
 {
     const tt_grain *g = &b->grain[i];
-    memset(r->pars->g, 0, sizeof(float) * (size_t)r->pars->size);
-    if (g->B == 0) return 0;
     tt_arena_reset(r->step_arena);
+    tt_arena_reset(r->grad_arena);
     tt_tape tape;
     tt_rkey key = tt_key((uint64_t)r->job->seed, "dropout", (uint64_t)r->step, (uint64_t)i, 0);
     tt_tape_begin(&tape, r->step_arena, r->k, true, r->dropout, key);
+    tape.ga = r->grad_arena;
+    tape.hooks = tt_zero_hooks(r->zero);
+    tape.recompute = r->job->train.recompute == TT_RECOMPUTE_BLOCK;
     tt_loss loss;
-    tt_t5_loss(&tape, r->model, g, row_weights(r, b, g), (float)r->job->train.label_smoothing,
+    tt_t5_loss(&tape, r->part, g, row_weights(r, b, g), (float)r->job->train.label_smoothing,
                (float)r->job->train.z_loss, &loss);
     count_grain(r, g, &loss);
     return loss.loss;
@@ -51,15 +53,17 @@ static double all_gradients(run *r, const tt_batch *b)
 {
     tt_mark mark = tt_arena_mark(r->job_arena);
     double *loss = TT_ZNEW(r->job_arena, double, b->G);
-    int64_t lo, hi;
-    tt_share(b->G, r->m->rank, r->m->size, &lo, &hi);
-    tt_xsum_begin(r->xsum);
-    for (int64_t i = lo; i < hi; i++) {
-        loss[i] = grain_gradient(r, b, i);
-        tt_xsum_push(r->xsum, i);
+    tt_zero_begin(r->zero);
+    for (int64_t k = 0, n = tt_zero_rounds(r->zero); k < n; k++) {
+        int64_t i = tt_zero_grain(r->zero, k);
+        tt_zero_round(r->zero, k);
+        if (i >= 0 && b->grain[i].B > 0)
+            loss[i] = grain_gradient(r, b, i);
+        else
+            tt_zero_idle(r->zero);
         tt_watch_kick("gradients");
     }
-    r->comm += tt_xsum_finish(r->xsum);
+    tt_zero_finish(r->zero);
     double sum = tt_xsum_scalar(r->m, b->G, loss);
     tt_arena_rewind(r->job_arena, mark);
     return sum;
@@ -103,19 +107,21 @@ tt_err run_step(run *r, stepinfo *s)
     const tt_batch *b;
     int64_t limit = run_total_draws(r);
     TT_TRY(tt_agree(r->m, tt_batcher_get(r->batcher, r->draw, limit ? limit - r->draw : 0, &b)));
+    s->lr = step_rate(r);
+    tt_optim_begin(r->opt, s->lr);
     s->loss = all_gradients(r, b);
     double t0 = tt_now();
     s->norm = tt_optim_norm(r->opt);
     r->comm += tt_now() - t0;
-    s->lr = step_rate(r);
     count_batch(r, b);
     tt_err e = TT_OK;
     if (!isfinite(s->loss) || !isfinite(s->norm)) {
         e = skip_step(r, s);
     } else {
         r->bad_in_a_row = 0;
-        r->comm += tt_optim_step(r->opt, s->lr, s->norm);
+        tt_optim_step(r->opt, s->lr, s->norm);
     }
+    r->comm += tt_zero_waited(r->zero);
     r->step++;
     int64_t sig = tt_signal_pending();
     tt_allmax_i64(r->m, &sig, 1);

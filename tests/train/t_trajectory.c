@@ -72,15 +72,13 @@ typedef struct history {
     double loss[STEPS + 1], norm[STEPS]; /* before each update, and the loss after the last */
 } history;
 
-static double grain_loss(const tt_mesh *m, tt_model *model, const batch *b, tt_xsum *x, tt_arena *a)
+static double grain_loss(const tt_mesh *m, tt_model *model, const batch *b, tt_zero *z, tt_arena *a)
 {
-    tt_pars *pars = tt_model_pars(model);
     double loss[MAX_ROWS] = {0};
-    int64_t lo, hi;
-    tt_share(b->B, m->rank, m->size, &lo, &hi);
-    tt_xsum_begin(x);
-    for (int64_t i = lo; i < hi; i++) {
-        memset(pars->g, 0, sizeof(float) * (size_t)pars->size);
+    tt_zero_begin(z);
+    for (int64_t k = 0; k < tt_zero_rounds(z); k++) {
+        int64_t i = tt_zero_grain(z, k);
+        tt_zero_round(z, k);
         tt_arena_reset(a);
         tt_grain g;
         tt_grain_make(a, 1, &b->ex[i], tt_model_cfg(model)->pad_id, &g);
@@ -88,39 +86,39 @@ static double grain_loss(const tt_mesh *m, tt_model *model, const batch *b, tt_x
         for (int64_t r = 0; r < g.Rt; r++) weight[r] = 1.f / (float)b->targets;
         tt_tape tape;
         tt_tape_begin(&tape, a, tt_kern_get(), true, 0, 0);
+        tape.hooks = tt_zero_hooks(z);
         tt_loss l;
         tt_t5_loss(&tape, model, &g, weight, 0, 0, &l);
-        tt_tape_back(&tape);
         loss[i] = l.loss;
-        tt_xsum_push(x, i);
     }
-    tt_xsum_finish(x);
+    tt_zero_finish(z);
     return tt_xsum_scalar(m, b->B, loss);
 }
 
 static void train(const tt_mesh *m, tt_model *model, const batch *b, const tt_job *j, history *h)
 {
     tt_pars *pars = tt_model_pars(model);
-    tt_pars_grads(pars);
-    tt_optim *o = tt_optim_new(m, j, pars, tt_kern_get());
-    tt_xsum *x = tt_xsum_new(m, pars, tt_optim_cuts(o), b->B, TT_REDUCE_EXACT, tt_kern_get());
+    tt_zero *z = tt_zero_new(m, j, pars, pars, b->B, tt_t5_walk, model, tt_kern_get());
+    tt_optim *o = tt_optim_new(m, j, pars, z, tt_kern_get());
     tt_arena *a = tt_arena_new(1 << 20);
     for (int s = 0; s <= STEPS; s++) {
-        h->loss[s] = grain_loss(m, model, b, x, a);
+        h->loss[s] = grain_loss(m, model, b, z, a);
         if (s == STEPS) break;
         h->norm[s] = tt_optim_norm(o);
         double lr = j->optim.lr * tt_schedule(j->optim.schedule, s, j->optim.warmup, STEPS, j->optim.min_ratio);
         tt_optim_step(o, lr, h->norm[s]);
     }
     tt_arena_free(a);
-    tt_xsum_free(x);
     tt_optim_free(o);
+    tt_zero_free(z);
 }
 
 static tt_job plain_job(int name)
 {
     tt_job j = {0};
     j.optim.name = name;
+    j.mesh.zero = 1;
+    j.mesh.tp = 1;
     j.optim.beta1 = 0.9;
     j.optim.beta2 = 0.999;
     j.optim.eps = 1e-8;
