@@ -18,6 +18,8 @@
 extern "C" {
 #endif
 
+typedef uint16_t tt_bf16; /* the upper half of a float32, rounded to nearest even */
+
 typedef enum tt_act { TT_RELU, TT_GELU, TT_GELU_NEW, TT_SILU, TT_QUICK_GELU, TT_TANH, TT_IDENTITY } tt_act;
 /* relu | gelu (erf) | gelu_new, gelu_pytorch_tanh (tanh form) | silu, swish | quick_gelu | tanh. False if unknown. */
 bool tt_act_parse(const char *name, tt_act *out);
@@ -154,6 +156,14 @@ typedef struct tt_kern {
      * mom[n] if beta1 > 0. work: n floats. rms of w and of the update are over the whole tensor of batch*rows*cols elements. */
     void (*adafactor)(const tt_adafactor *o, int64_t batch, int64_t rows, int64_t cols, float *w, const float *g,
                       float *row, float *col, float *full, float *mom, float *work);
+
+    /* As attn_fwd and attn_bwd in bf16: scores, softmax and sums are fp32, probabilities and dS are rounded before they are multiplied.
+     * dq, dk, dv are set, not added to: segments share no rows, and the caller clears rows that none covers. */
+    void (*attn_fwd_half)(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                          const tt_bf16 *v, int64_t ldv, tt_bf16 *o, int64_t ldo, float *lse);
+    void (*attn_bwd_half)(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                          const tt_bf16 *v, int64_t ldv, const tt_bf16 *o, const tt_bf16 *dout, int64_t ldo,
+                          const float *lse, tt_bf16 *dq, tt_bf16 *dk, tt_bf16 *dv, float *dbias);
 } tt_kern;
 
 extern const tt_kern tt_kern_ref, tt_kern_fast, tt_kern_check;

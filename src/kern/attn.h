@@ -45,8 +45,12 @@ typedef struct attn_set {
 } attn_set;
 
 extern const attn_set tt_attn_any;
-/* Empty where the compiler or the processor has no such thing: ask tt_attn_has first. */
+/* Empty where the compiler has no such instruction set. */
 extern const attn_set tt_attn_v3, tt_attn_v4, tt_attn_half;
+
+/* bf16 by the kernels of fp32: operands converted, results rounded. */
+void tt_attn_wide_fwd(__typeof__(tt_fast_attn_fwd) *fwd, const attn_call *c);
+void tt_attn_wide_bwd(__typeof__(tt_fast_attn_bwd) *bwd, const attn_call *c, float *dbias);
 
 INLINE const float *bias_at(const attn_call *c, const tt_seg *s, int h, int i, int j)
 {

@@ -55,7 +55,7 @@ static void close_block(bwd *b, int i0, int n)
         for (i64 p = 0; p < panels(b->K); p++) {
             i64 at = (b->s->q0 + i0 + r) * c->ldq + (i64)b->h * b->K + p * PANEL;
             store_row((char *)c->dq + at * ELEM, b->dq + (p * ROWS + r) * PANEL, c->a->scale,
-                      least(PANEL, b->K - p * PANEL), !HALF);
+                      least(PANEL, b->K - p * PANEL), !HALF, b->K);
         }
 }
 
@@ -87,10 +87,8 @@ typedef struct query { /* what a row of the softmax's backward needs */
 INLINE query query_of(const bwd *b, int i, int r)
 {
     const tt_attn *a = b->c->a;
-    return (query){keys_of(a, b->s, i), drop_row_of(a->drop_key, drop_attn_row(a, b->seg, b->h, i)),
-                   a->scale * LOG2E,    b->lse[r],
-                   b->delta[r],         1 / (1 - a->drop),
-                   drop_below(a->drop), a->drop > 0};
+    return (query){keys_of(a, b->s, i), drop_of(a, b->seg, b->h, i), a->scale * LOG2E,    b->lse[r],
+                   b->delta[r],         1 / (1 - a->drop),           drop_below(a->drop), a->drop > 0};
 }
 
 /* 16 keys from j on: in scores and dP, out P (with dropout) and dS. */
@@ -252,7 +250,7 @@ static void store_keys(const bwd *b, int g, float scale, const float *d, void *o
         for (i64 p = 0; p < panels(b->K); p++) {
             i64 at = (b->s->k0 + j) * ld + (i64)g * b->K + p * PANEL;
             store_row((char *)out + at * ELEM, d + (p * b->s->kn + j) * PANEL, scale, least(PANEL, b->K - p * PANEL),
-                      !HALF);
+                      !HALF, b->K);
         }
 }
 

@@ -51,7 +51,7 @@ INLINE float exp_row(const fwd *f, const part *x, int r, float scale, float top)
 {
     const tt_attn *a = f->c->a;
     bool drop = a->drop > 0;
-    drop_row row = drop_row_of(a->drop_key, drop_attn_row(a, f->seg, f->h, x->i + r));
+    drop_row row = drop_of(a, f->seg, f->h, x->i + r);
     uint32_t below = drop_below(a->drop);
     lanes sum = {0};
     float up = 1 / (1 - a->drop);
@@ -103,7 +103,8 @@ INLINE void strip_output(const fwd *f, const part *x, const float *up)
         along(x->m, wide(f->K, p), &t);
         for (int r = 0; r < x->m && x->i + r < f->s->qn; r++) {
             i64 at = (f->s->q0 + x->i + r) * f->c->ldo + f->h * f->K + p * PANEL;
-            store_row((char *)f->c->out + at * ELEM, f->o + r * PANEL, up[r], least(PANEL, f->K - p * PANEL), false);
+            store_row((char *)f->c->out + at * ELEM, f->o + r * PANEL, up[r], least(PANEL, f->K - p * PANEL), false,
+                      f->K);
         }
     }
 }

@@ -20,3 +20,21 @@ INLINE lanes lanes_exp2(lanes x)
     p = p * r + EXP2_0;
     return (lanes)(((picks)p + ((picks)t << 23)) & in);
 }
+
+INLINE float lanes_sum(lanes x)
+{
+    float sum[LANES];
+    memcpy(sum, &x, sizeof sum);
+    for (int n = LANES / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++) sum[i] += sum[i + n];
+    return sum[0];
+}
+
+INLINE float lanes_top(lanes x)
+{
+    float top[LANES];
+    memcpy(top, &x, sizeof top);
+    for (int n = LANES / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++) top[i] = top[i + n] > top[i] ? top[i + n] : top[i];
+    return top[0];
+}

@@ -16,6 +16,9 @@ INLINE lanes lanes_with(lanes x, lanes y, picks m) { return (lanes)(((picks)x & 
 
 INLINE lanes lanes_max(lanes x, lanes y) { return (lanes)_mm512_max_ps((__m512)x, (__m512)y); }
 
+INLINE float lanes_sum(lanes x) { return _mm512_reduce_add_ps((__m512)x); }
+INLINE float lanes_top(lanes x) { return _mm512_reduce_max_ps((__m512)x); }
+
 INLINE lanes lanes_exp2(lanes x)
 {
     lanes n = (lanes)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), r = x - n;

@@ -14,13 +14,14 @@ INLINE rows rows_of(const void *x, i64 row, i64 ld, int h, int n, int K)
 /* Words of a row of K elements. */
 INLINE i64 words(i64 K) { return (K + WORD - 1) / WORD; }
 
-/* Words 16v .. of row r; zero beyond the row and beyond the last row. */
+/* Words at .. of row r; zero beyond the row and beyond the last row. The same words of the next head are asked for meanwhile. */
 INLINE lanes get_words(const rows *s, i64 r, i64 at)
 {
     lanes w = {0};
     i64 n = words(s->K) - at;
     if (r >= s->n || n <= 0) return w;
     const char *x = s->x + r * s->ld + at * 4;
+    __builtin_prefetch(x + s->K * ELEM);
     if (n >= LANES) return get((const float *)x);
     memcpy(&w, x, (size_t)n * 4);
     return w;
@@ -93,14 +94,24 @@ INLINE lanes to_words(const lanes *x)
 #endif
 }
 
-/* n elements = scale * x, rounded to what elements are; added to what is there if acc (fp32 only). */
-INLINE void store_row(char *out, const float *x, float scale, i64 n, bool acc)
+/* Up to a word's elements of 16 lanes: y, rounded to what elements are. */
+INLINE void put_elements(char *out, const lanes *y, i64 n)
+{
+    lanes w = to_words(y);
+    if (n >= LANES * WORD)
+        put((float *)out, w);
+    else
+        memcpy(out, &w, (size_t)(n * ELEM));
+}
+
+/* n elements = scale * x; added to what is there if acc (fp32 only). What is ahead elements further is asked for. */
+INLINE void store_row(char *out, const float *x, float scale, i64 n, bool acc, i64 ahead)
 {
     for (i64 e = 0; e < n; e += LANES * WORD) {
+        __builtin_prefetch(out + (e + ahead) * ELEM, 1);
         lanes y[2] = {get(x + e) * scale, HALF ? get(x + e + LANES) * scale : (lanes){0}};
         if (acc) y[0] += get_elements(out + e * ELEM, n - e);
-        lanes w = to_words(y);
-        memcpy(out + e * ELEM, &w, (size_t)(least(n - e, LANES * WORD) * ELEM));
+        put_elements(out + e * ELEM, y, n - e);
     }
 }
 
@@ -172,24 +183,6 @@ INLINE lanes outside(lanes x, int j, span s, float by)
     return lanes_with(x, (lanes){0} + by, (at < s.from) | (at >= s.to));
 }
 
-INLINE float lanes_sum(lanes x)
-{
-    float sum[LANES];
-    memcpy(sum, &x, sizeof sum);
-    for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++) sum[i] += sum[i + n];
-    return sum[0];
-}
-
-INLINE float lanes_top(lanes x)
-{
-    float top[LANES];
-    memcpy(top, &x, sizeof top);
-    for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++) top[i] = top[i + n] > top[i] ? top[i + n] : top[i];
-    return top[0];
-}
-
 typedef uint32_t counts __attribute__((vector_size(LANES * sizeof(uint32_t))));
 
 INLINE counts hash_lanes(counts x)
@@ -199,6 +192,11 @@ INLINE counts hash_lanes(counts x)
     x ^= x >> 15;
     x *= 0x846ca68bu;
     return x ^ (x >> 16);
+}
+
+INLINE drop_row drop_of(const tt_attn *a, int seg, int h, int i)
+{
+    return a->drop > 0 ? drop_row_of(a->drop_key, drop_attn_row(a, seg, h, i)) : (drop_row){0, 0};
 }
 
 /* What dropout leaves of x, whose first lane is key j. */

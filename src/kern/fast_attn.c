@@ -152,49 +152,80 @@ static const attn_set *best_set(void)
     return &tt_attn_any;
 }
 
+/* NULL: bf16 is to be computed as fp32. */
+static const attn_set *half_set(const tt_attn *a)
+{
+#if ATTN_X86
+    if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") && a->K % LANES == 0)
+        return &tt_attn_half;
+#endif
+    return NULL;
+}
+
 static void one_fwd(const attn_call *c, const attn_set *set, int seg, int g)
 {
     int group = c->a->H / c->a->Hkv;
-    if (c->a->seg[seg].qn != 1)
+    if (c->a->seg[seg].qn != 1 || set == &tt_attn_half)
         set->fwd(c, seg, g);
     else
         for (int h = g * group; h < (g + 1) * group; h++) query_fwd(c, seg, h);
 }
 
+static void call_fwd(attn_call *c, const attn_set *set)
+{
+    const tt_attn *a = c->a;
+    assert(a->scale > 0);
+    make_tables(c, false);
+    for (int seg = 0; seg < a->nseg; seg++)
+        for (int g = 0; g < a->Hkv; g++) one_fwd(c, set, seg, g);
+}
+
+static void call_bwd(attn_call *c, const attn_set *set, float *dbias)
+{
+    const tt_attn *a = c->a;
+    assert(a->scale > 0);
+    make_tables(c, dbias != NULL);
+    for (int seg = 0; seg < a->nseg; seg++)
+        for (int g = 0; g < a->Hkv; g++) set->bwd(c, seg, g);
+    add_dbias(c, dbias);
+}
+
 void tt_fast_attn_fwd(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
                       int64_t ldv, float *o, int64_t ldo, float *lse)
 {
-    attn_call c = {
-        .a = a, .q = q, .k = k, .v = v, .out = o, .lse_out = lse, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
-    const attn_set *set = best_set();
-    assert(a->scale > 0);
-    make_tables(&c, false);
-    for (int seg = 0; seg < a->nseg; seg++)
-        for (int g = 0; g < a->Hkv; g++) one_fwd(&c, set, seg, g);
+    attn_call c = {a, q, k, v, .out = o, .lse_out = lse, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
+    call_fwd(&c, best_set());
 }
 
 void tt_fast_attn_bwd(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
                       int64_t ldv, const float *o, const float *dout, int64_t ldo, const float *lse, float *dq,
                       float *dk, float *dv, float *dbias)
 {
-    attn_call c = {.a = a,
-                   .q = q,
-                   .k = k,
-                   .v = v,
-                   .o = o,
-                   .dout = dout,
-                   .lse = lse,
-                   .dq = dq,
-                   .dk = dk,
-                   .dv = dv,
-                   .ldq = ldq,
-                   .ldk = ldk,
-                   .ldv = ldv,
-                   .ldo = ldo};
-    const attn_set *set = best_set();
-    assert(a->scale > 0);
-    make_tables(&c, dbias != NULL);
-    for (int seg = 0; seg < a->nseg; seg++)
-        for (int g = 0; g < a->Hkv; g++) set->bwd(&c, seg, g);
-    add_dbias(&c, dbias);
+    attn_call c = {a,        q,        k,        v,          o,          dout,       lse,
+                   .dq = dq, .dk = dk, .dv = dv, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
+    call_bwd(&c, best_set(), dbias);
+}
+
+void tt_fast_attn_fwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                           const tt_bf16 *v, int64_t ldv, tt_bf16 *o, int64_t ldo, float *lse)
+{
+    attn_call c = {a, q, k, v, .out = o, .lse_out = lse, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
+    const attn_set *set = half_set(a);
+    if (set)
+        call_fwd(&c, set);
+    else
+        tt_attn_wide_fwd(tt_fast_attn_fwd, &c);
+}
+
+void tt_fast_attn_bwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                           const tt_bf16 *v, int64_t ldv, const tt_bf16 *o, const tt_bf16 *dout, int64_t ldo,
+                           const float *lse, tt_bf16 *dq, tt_bf16 *dk, tt_bf16 *dv, float *dbias)
+{
+    attn_call c = {a,        q,        k,        v,          o,          dout,       lse,
+                   .dq = dq, .dk = dk, .dv = dv, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
+    const attn_set *set = half_set(a);
+    if (set)
+        call_bwd(&c, set, dbias);
+    else
+        tt_attn_wide_bwd(tt_fast_attn_bwd, &c, dbias);
 }

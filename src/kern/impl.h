@@ -36,7 +36,12 @@
     double p##_sumsq(int64_t n, const float *x);                                                                    \
     void p##_adam(const tt_adam *o, int64_t n, float *w, const float *g, float *m, float *v);                       \
     void p##_adafactor(const tt_adafactor *o, int64_t batch, int64_t rows, int64_t cols, float *w, const float *g,  \
-                       float *row, float *col, float *full, float *mom, float *work);
+                       float *row, float *col, float *full, float *mom, float *work);                               \
+    void p##_attn_fwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,          \
+                           const tt_bf16 *v, int64_t ldv, tt_bf16 *o, int64_t ldo, float *lse);                     \
+    void p##_attn_bwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,          \
+                           const tt_bf16 *v, int64_t ldv, const tt_bf16 *o, const tt_bf16 *dout, int64_t ldo,       \
+                           const float *lse, tt_bf16 *dq, tt_bf16 *dk, tt_bf16 *dv, float *dbias);
 KERN_PROTOTYPES(tt_ref)
 KERN_PROTOTYPES(tt_fast)
 KERN_PROTOTYPES(tt_check)
@@ -54,8 +59,9 @@ typedef enum scratch_slot {
     SCRATCH_HEAD,
     SCRATCH_LINEAR,
     SCRATCH_UPDATE,
-    SCRATCH_CHECK, /* the last: check takes several from here on */
-    SCRATCH_SLOTS = SCRATCH_CHECK + 8
+    SCRATCH_ATTN_WIDE, /* bf16 operands of attention as fp32 */
+    SCRATCH_CHECK,     /* the last: check takes several from here on */
+    SCRATCH_SLOTS = SCRATCH_CHECK + 12
 } scratch_slot;
 void *tt_scratch(int slot, size_t bytes);
 
