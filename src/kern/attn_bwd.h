@@ -66,7 +66,7 @@ INLINE void strip_products(const bwd *b, const part *x, int at, int j0)
 {
     i64 depth = words(b->K);
     for (i64 j = x->lo; j < x->hi; j += PANEL) {
-        int N = wide(b->s->kn, j / PANEL);
+        int N = wide(x->hi, j / PANEL);
         i64 to = (j - j0) * ROWS + at * PANEL;
         tile_args s = {depth, b->q + at * PANEL, b->room * PANEL, b->kt + j * depth, b->zero, 0, b->z + to};
         if (b->c->bias) s.init = bias_at(b->c, b->s, b->h, x->i, (int)j), s.stride = -1;
@@ -81,77 +81,90 @@ typedef struct query { /* what a row of the softmax's backward needs */
     drop_row row;
     float scale, lse, delta, up;
     uint32_t below;
-    bool drop;
 } query;
 
 INLINE query query_of(const bwd *b, int i, int r)
 {
     const tt_attn *a = b->c->a;
-    return (query){keys_of(a, b->s, i), drop_of(a, b->seg, b->h, i), a->scale * LOG2E,    b->lse[r],
-                   b->delta[r],         1 / (1 - a->drop),           drop_below(a->drop), a->drop > 0};
+    return (query){.k = keys_of(a, b->s, i),
+                   .row = drop_of(a, b->seg, b->h, i),
+                   .scale = a->scale * LOG2E,
+                   .lse = b->lse[r],
+                   .delta = b->delta[r],
+                   .up = 1 / (1 - a->drop),
+                   .below = drop_below(a->drop)};
 }
 
-/* 16 keys from j on: in scores and dP, out P (with dropout) and dS. */
-INLINE void row_bwd(const query *y, int j, lanes *z, lanes *t)
+/* A panel of keys from j on, of one row: in scores and dP, out P (with dropout) and dS. diag: where the sums of its diagonals begin. */
+INLINE void row_bwd(const query *y, bool drop, bool sums, int j, const float *z, const float *t, float *diag, lanes *p,
+                    lanes *d)
 {
-    lanes s = *z, d = *t;
-    if (j < y->k.from || j + LANES > y->k.to) s = outside(s, j, y->k, -INFINITY), d = outside(d, j, y->k, 0);
-    lanes p = lanes_exp2(s * y->scale - y->lse);
-    if (y->drop) d = dropped(d, y->row, j, y->below, y->up);
-    *t = p * (d - y->delta);
-    *z = y->drop ? dropped(p, y->row, j, y->below, y->up) : p;
+    bool edge = j < y->k.from || j + PANEL > y->k.to;
+    for (int v = 0; v < WIDE; v++) {
+        int at = j + v * LANES;
+        lanes s = get(z + v * LANES), g = get(t + v * LANES);
+        if (edge) s = outside(s, at, y->k, -INFINITY), g = outside(g, at, y->k, 0);
+        p[v] = lanes_exp2(s * y->scale - y->lse);
+        if (drop) g = dropped(g, y->row, at, y->below, y->up);
+        d[v] = p[v] * (g - y->delta);
+        if (drop) p[v] = dropped(p[v], y->row, at, y->below, y->up);
+        if (sums) put(diag + v * LANES, get(diag + v * LANES) + d[v]);
+    }
 }
 
 /* Sums along diagonals go to one of SUMS tables by turns: a row's sums are not loaded again right after they were stored. */
-INLINE void add_diagonal(const bwd *b, int i, int j, lanes d)
+INLINE float *diag_of(const bwd *b, int i, int j)
 {
-    if (!b->diag) return;
-    float *x = b->diag + (i % SUMS) * b->c->row + MARGIN + j - (b->s->p0 + i) - b->c->first;
-    put(x, get(x) + d);
+    return b->diag + (i % SUMS) * b->c->row + MARGIN + j - (b->s->p0 + i) - b->c->first;
 }
 
 #if HALF
-/* Two rows at a time, which become the halves of the words of a sum over rows. */
-INLINE void strip_softmax_bwd(const bwd *b, const part *x, int at, int j0)
+/* Two rows of one panel, which become the halves of the words of a sum over rows. */
+INLINE void put_rows(float *pp, float *tp, float *tw, const lanes *p, const lanes *d)
 {
-    for (int r = at; r < at + x->m; r += 2) {
-        query y[2] = {query_of(b, x->i + r - at, r), query_of(b, x->i + r - at + 1, r + 1)};
-        for (int j = x->lo; j < x->hi; j += PANEL) {
-            float *z = b->z + (i64)(j - j0) * ROWS + r * PANEL, *t = b->t + (z - b->z);
-            lanes p[2][2], d[2][2], pw[2], dw[2];
-            for (int u = 0; u < 2; u++) {
-                for (int v = 0; v < WIDE; v++) {
-                    p[u][v] = get(z + u * PANEL + v * LANES);
-                    d[u][v] = get(t + u * PANEL + v * LANES);
-                    row_bwd(&y[u], j + v * LANES, &p[u][v], &d[u][v]);
-                    add_diagonal(b, x->i + r - at + u, j + v * LANES, d[u][v]);
-                }
-                pw[u] = to_words(p[u]);
-                dw[u] = to_words(d[u]);
-                put(b->tw + (r + u) * PANEL + (j - j0) / 2, dw[u]);
-            }
-            i64 to = (i64)(j - j0) * (ROWS / 2) + r / 2 * PANEL;
-            lanes2 pp = interleave(pw[0], pw[1]), dp = interleave(dw[0], dw[1]);
-            put(b->pp + to, pp.lo), put(b->pp + to + LANES, pp.hi);
-            put(b->tp + to, dp.lo), put(b->tp + to + LANES, dp.hi);
-        }
-    }
-}
-#else
-INLINE void strip_softmax_bwd(const bwd *b, const part *x, int at, int j0)
-{
-    for (int r = at; r < at + x->m; r++) {
-        query y = query_of(b, x->i + r - at, r);
-        for (int j = x->lo; j < x->lo + panels(x->hi - x->lo) * PANEL; j += LANES) {
-            i64 to = (i64)((j - j0) / PANEL * ROWS + r) * PANEL + (j - j0) % PANEL;
-            lanes p = get(b->z + to), d = get(b->t + to);
-            row_bwd(&y, j, &p, &d);
-            add_diagonal(b, x->i + r - at, j, d);
-            put(b->z + to, p), put(b->t + to, d);
-        }
-    }
+    lanes d0 = to_words(d), d1 = to_words(d + WIDE);
+    lanes2 pw = interleave(to_words(p), to_words(p + WIDE)), dw = interleave(d0, d1);
+    put(tw, d0), put(tw + PANEL, d1);
+    put(pp, pw.lo), put(pp + LANES, pw.hi);
+    put(tp, dw.lo), put(tp + LANES, dw.hi);
 }
 #endif
+
+/* Rows r .. r+WORD-1 of the block. */
+INLINE void rows_bwd(const bwd *b, const part *x, int i, int r, int j0, bool drop, bool sums)
+{
+    query y[WORD];
+    float *z = b->z + r * PANEL, *t = b->t + r * PANEL, *diag[WORD];
+    float *pp = b->pp + r / WORD * PANEL, *tp = b->tp + r / WORD * PANEL, *tw = b->tw + r * PANEL;
+    for (int u = 0; u < WORD; u++) {
+        y[u] = query_of(b, i + u, r + u);
+        diag[u] = sums ? diag_of(b, i + u, j0) : NULL;
+    }
+    for (int j = x->lo - j0; j < x->hi - j0; j += PANEL) {
+        lanes p[WORD * WIDE], d[WORD * WIDE];
+        for (int u = 0; u < WORD; u++)
+            row_bwd(&y[u], drop, sums, j0 + j, z + j * ROWS + u * PANEL, t + j * ROWS + u * PANEL,
+                    sums ? diag[u] + j : NULL, p + u * WIDE, d + u * WIDE);
+#if HALF
+        put_rows(pp + j * (ROWS / WORD), tp + j * (ROWS / WORD), tw + j / WORD, p, d);
+#else
+        for (int v = 0; v < WIDE; v++) put(pp + j * ROWS + v * LANES, p[v]), put(tw + j * ROWS + v * LANES, d[v]);
+        (void)tp;
+#endif
+    }
+}
+
+INLINE void strip_softmax_bwd(const bwd *b, const part *x, int at, int j0)
+{
+    bool drop = b->c->a->drop > 0, sums = b->diag != NULL;
+    for (int u = 0; u < x->m; u += WORD)
+        if (drop)
+            rows_bwd(b, x, x->i + u, at + u, j0, true, sums);
+        else if (sums)
+            rows_bwd(b, x, x->i + u, at + u, j0, false, true);
+        else
+            rows_bwd(b, x, x->i + u, at + u, j0, false, false);
+}
 
 /* dq += dS k */
 INLINE void strip_dq(const bwd *b, const part *x, int at, int j0)

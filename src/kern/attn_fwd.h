@@ -23,50 +23,68 @@ INLINE void strip_scores(const fwd *f, const part *x)
         t.right = f->kt + j * depth;
         if (f->c->bias) t.init = bias_at(f->c, f->s, f->h, x->i, (int)j), t.stride = -1;
         t.out = f->z + (j - x->lo) * TALL;
-        along(x->m, wide(f->s->kn, j / PANEL), &t);
+        along(x->m, wide(x->hi, j / PANEL), &t);
     }
 }
 
-/* Vector at column j (from the strip's first key) of row r. */
-INLINE float *score_at(const fwd *f, int r, i64 j) { return f->z + j / PANEL * TALL * PANEL + r * PANEL + j % PANEL; }
+/* Columns of the strip's panels, and the scores of row r: panels are TALL * PANEL apart. */
+INLINE i64 columns(const part *x) { return panels(x->hi - x->lo) * PANEL; }
 
-INLINE void mask_row(const fwd *f, const part *x, int r, span k)
+/* -inf for what row r does not see: columns before and after those that it sees. */
+INLINE void mask_row(const part *x, span k, float *z)
 {
-    for (i64 j = x->lo; j < x->hi; j += LANES) {
-        if (j >= k.from && j + LANES <= k.to) continue;
-        float *z = score_at(f, r, j - x->lo);
-        put(z, outside(get(z), (int)j, k, -INFINITY));
+    int end = x->lo + (int)columns(x), past = (int)most(k.to / LANES * LANES, x->lo);
+    for (int j = x->lo; j < k.from; j += LANES) mask_at(z, j - x->lo, TALL, j, k);
+    for (int j = past; j < end; j += LANES) mask_at(z, j - x->lo, TALL, j, k);
+}
+
+INLINE float top_of(i64 n, const float *z)
+{
+    lanes top[WIDE];
+    for (int v = 0; v < WIDE; v++) top[v] = (lanes){0} - INFINITY;
+    for (i64 j = 0; j < n; j += PANEL, z += TALL * PANEL)
+        for (int v = 0; v < WIDE; v++) top[v] = lanes_max(get(z + v * LANES), top[v]);
+    for (int v = 1; v < WIDE; v++) top[0] = lanes_max(top[v], top[0]);
+    return lanes_top(top[0]);
+}
+
+typedef struct thin { /* dropout of a row */
+    drop_row row;
+    uint32_t below;
+    float up;
+} thin;
+
+/* Probabilities times their sum, which is returned. z and p: the row's first vectors; j: its first key. */
+INLINE float exp_row(i64 n, const float *z, float *p, float scale, float minus, bool drop, thin d, int j)
+{
+    lanes sum[WIDE] = {0}, e[WIDE];
+    for (i64 at = 0; at < n; at += PANEL, z += TALL * PANEL) {
+        for (int v = 0; v < WIDE; v++) {
+            e[v] = lanes_exp2(get(z + v * LANES) * scale - minus);
+            sum[v] += e[v];
+            if (drop) e[v] = dropped(e[v], d.row, j + (int)at + v * LANES, d.below, d.up);
+        }
+        float *to = p + at / KEYS * TALL * PANEL + at % KEYS / WORD;
+        for (int v = 0; v < WIDE; v += WORD) put(to + v * LANES / WORD, to_words(e + v));
     }
+    for (int v = 1; v < WIDE; v++) sum[0] += sum[v];
+    return lanes_sum(sum[0]);
 }
 
-INLINE float top_of(const fwd *f, const part *x, int r)
-{
-    lanes top = (lanes){0} - INFINITY;
-    for (i64 j = 0; j < x->hi - x->lo; j += LANES) top = lanes_max(get(score_at(f, r, j)), top);
-    return lanes_top(top);
-}
-
-/* Probabilities times their sum, which is returned. */
-INLINE float exp_row(const fwd *f, const part *x, int r, float scale, float top)
+INLINE float softmax_row(const fwd *f, const part *x, int r, span k, float *lse)
 {
     const tt_attn *a = f->c->a;
-    bool drop = a->drop > 0;
-    drop_row row = drop_of(a, f->seg, f->h, x->i + r);
-    uint32_t below = drop_below(a->drop);
-    lanes sum = {0};
-    float up = 1 / (1 - a->drop);
-    for (i64 j = 0; j < x->hi - x->lo; j += LANES * WORD) {
-        lanes e[WORD];
-        for (int u = 0; u < WORD; u++) {
-            i64 at = j + u * LANES;
-            e[u] = at < x->hi - x->lo ? lanes_exp2(get(score_at(f, r, at)) * scale - scale * top) : (lanes){0};
-            sum += e[u];
-            if (drop) e[u] = dropped(e[u], row, (int)(x->lo + at), below, up);
-        }
-        i64 w = j / WORD;
-        put(f->p + w / PANEL * TALL * PANEL + r * PANEL + w % PANEL, to_words(e));
-    }
-    return lanes_sum(sum);
+    float *z = f->z + r * PANEL, *p = f->p + r * PANEL, scale = a->scale * LOG2E;
+    i64 n = columns(x);
+    mask_row(x, k, z);
+    float top = top_of(n, z), sum;
+    if (a->drop > 0) {
+        thin d = {drop_of(a, f->seg, f->h, x->i + r), drop_below(a->drop), 1 / (1 - a->drop)};
+        sum = exp_row(n, z, p, scale, scale * top, true, d, x->lo);
+    } else
+        sum = exp_row(n, z, p, scale, scale * top, false, (thin){0}, 0);
+    *lse = a->scale * top + logf(sum);
+    return sum;
 }
 
 INLINE void clear_probs(const fwd *f, const part *x, int r)
@@ -83,12 +101,9 @@ INLINE void strip_softmax(const fwd *f, const part *x, float *up)
         span k = keys_of(a, f->s, x->i + r);
         float lse = -INFINITY;
         up[r] = 0;
-        if (k.from < k.to) {
-            mask_row(f, x, r, k);
-            float top = top_of(f, x, r), sum = exp_row(f, x, r, a->scale * LOG2E, top);
-            up[r] = 1 / sum;
-            lse = a->scale * top + logf(sum);
-        } else
+        if (k.from < k.to)
+            up[r] = 1 / softmax_row(f, x, r, k, &lse);
+        else
             clear_probs(f, x, r);
         if (x->i + r < f->s->qn) f->c->lse_out[(f->s->q0 + x->i + r) * a->H + f->h] = lse;
     }

@@ -183,6 +183,13 @@ INLINE lanes outside(lanes x, int j, span s, float by)
     return lanes_with(x, (lanes){0} + by, (at < s.from) | (at >= s.to));
 }
 
+/* -inf for what lies outside of k in the vector of key j, at column at; panels have tall rows. */
+INLINE void mask_at(float *z, int at, int tall, int j, span k)
+{
+    float *x = z + at / PANEL * tall * PANEL + at % PANEL;
+    put(x, outside(get(x), j, k, -INFINITY));
+}
+
 typedef uint32_t counts __attribute__((vector_size(LANES * sizeof(uint32_t))));
 
 INLINE counts hash_lanes(counts x)
