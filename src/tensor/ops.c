@@ -125,15 +125,15 @@ tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act)
 static void gate_back(tt_tape *t, tt_node *node)
 {
     act_node *n = (act_node *)node;
-    t->k->glu_bwd(n->act, n->g->rows * n->g->cols, n->g->x, n->u->x, node->y->g, tt_grad_add(t, n->g),
-                  tt_grad_add(t, n->u));
+    t->k->glu_bwd(n->act, n->g->rows, n->g->cols, n->g->x, n->g->cols, n->u->x, n->u->cols, node->y->g, tt_grad_add(t, n->g),
+                  tt_grad_add(t, n->u), true);
 }
 
 tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act)
 {
     assert(g->rows == u->rows && g->cols == u->cols);
     tt_t *y = tt_new(t, g->rows, g->cols, wants(t, g) || wants(t, u));
-    t->k->glu_fwd(act, g->rows * g->cols, g->x, u->x, y->x);
+    t->k->glu_fwd(act, g->rows, g->cols, g->x, g->cols, u->x, u->cols, y->x);
     y->spare = true;
     if (!y->need) return y;
     g->spare = u->spare = false;
