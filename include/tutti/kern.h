@@ -164,7 +164,8 @@ typedef struct tt_kern {
     void (*adafactor)(const tt_adafactor *o, int64_t batch, int64_t rows, int64_t cols, float *w, const float *g,
                       float *row, float *col, float *full, float *mom, float *work);
 
-    /* sum = h + f, y = w * sum * rstd in one pass; f and y are of the given type. f NULL: y = rms(h), and sum is not written. sum may be h. */
+    /* sum = h + f, y = w * sum * rstd in one pass; f and y are of the given type. f NULL: y = rms(h), and sum is not written. sum may
+     * be h, or an f of fp32. */
     void (*add_rms_fwd)(tt_prec type, int64_t R, int64_t D, const float *h, const void *f, const float *w, float eps,
                         float *sum, void *y, float *rstd);
     /* Of y = rms(x) w, dy of the given type: dx += as rms_bwd, dw += . dxh (may be NULL): the finished dx, rounded. */

@@ -67,8 +67,9 @@ void tt_check_add_rms_fwd(tt_prec type, int64_t R, int64_t D, const float *h, co
     float *h2 = tt_check_copy(&c, R * D, h), *sum2 = f ? tt_check_room(&c, R * D) : NULL,
           *y2 = tt_check_room(&c, R * D);
     float *rstd2 = tt_check_room(&c, R);
+    const void *f2 = type == TT_SINGLE ? tt_check_copy(&c, R * D, f) : f;
     tt_fast_add_rms_fwd(type, R, D, h, f, wt, eps, sum, y, rstd);
-    tt_ref_add_rms_fwd(type, R, D, h2, f, wt, eps, sum2, y2, rstd2);
+    tt_ref_add_rms_fwd(type, R, D, h2, f2, wt, eps, sum2, y2, rstd2);
     double bound = 4 * ULP * tt_check_largest(D, wt) * sqrt((double)D);
     if (f) tt_check_compare(&w, "sum", R * D, sum, sum2, 0);
     tt_check_compare(&w, "rstd", R, rstd, rstd2, 0);

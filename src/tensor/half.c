@@ -9,25 +9,24 @@ half_grad tt_half_begin(tt_tape *t, tt_t *x)
         float beta;
         return (half_grad){NULL, half_of(tt_grad_set(t, x, &beta))};
     }
-    assert(x->ld == x->cols); /* no op reads columns of a view twice */
-    return (half_grad){x, TT_NEW(t->ga, tt_bf16, x->rows * x->cols)};
+    return (half_grad){x, TT_NEW(t->ga, tt_bf16, x->rows * x->ld)};
 }
 
 /* Sums of bf16 gradients are rounded once per summand; a tensor that many read is wide. */
 void tt_half_end(tt_tape *t, half_grad g)
 {
     if (!g.x) return;
-    tt_t *x = g.x;
-    int64_t n = x->rows * x->cols;
-    if (x->wide) {
-        t->k->add_half(n, g.to, tt_grad_add(t, x));
-        return;
+    int64_t cols = g.x->cols, ld = g.x->ld;
+    float *sum = TT_NEW(t->ga, float, cols), *to = tt_grad_add(t, g.x);
+    for (int64_t r = 0; r < g.x->rows; r++) {
+        if (g.x->wide) {
+            t->k->add_half(cols, g.to + r * ld, to + r * ld);
+            continue;
+        }
+        tt_f32_from_bf16(cols, half_of(to) + r * ld, sum);
+        t->k->add_half(cols, g.to + r * ld, sum);
+        t->k->to_half(cols, sum, half_of(to) + r * ld);
     }
-    float beta, *sum = TT_NEW(t->ga, float, n);
-    tt_bf16 *was = half_of(tt_grad_set(t, x, &beta));
-    tt_f32_from_bf16(n, was, sum);
-    t->k->add_half(n, g.to, sum);
-    t->k->to_half(n, sum, was);
 }
 
 typedef struct halve_node {
