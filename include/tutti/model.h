@@ -23,6 +23,8 @@ typedef struct tt_model tt_model;
  * defaults, but the sizes must be there. TT_EFILE names the key that is wrong or not supported. name colours messages. */
 tt_err tt_model_new(const char *config_json_path, tt_model **out);
 tt_err tt_model_parse(const char *json, size_t size, const char *name, tt_model **out);
+/* The same without memory for weights: the parameter table alone (tt_pars_alloc gives it memory). */
+tt_err tt_model_shape(const char *json, size_t size, const char *name, tt_model **out);
 /* Local. Weights of a Hugging Face folder into the model; also the hub's aliases of tied weights. */
 tt_err tt_model_load(tt_model *m, const char *dir);
 /* Local. config + weights of a Hugging Face folder, or of a checkpoint: the file, or the newest in a run's folder. */

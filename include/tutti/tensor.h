@@ -21,15 +21,32 @@ typedef struct tt_par {
     bool norm;     /* scale of a norm layer (no decay in HF's grouping) */
     bool no_decay; /* HF Trainer grouping: norm scales and names containing "bias" */
     bool trained;
-    float *w; /* weights slab + at */
-    float *g; /* gradient slab + at; NULL until tt_pars_grads */
+    int group;
+    /* In the table of a part of a model: which rows (axis 0) or columns (axis 1), [lo, hi), of the whole parameter these are; axis -1: all. */
+    int axis;
+    int64_t lo, hi;
+    float *w;       /* weights; NULL where nobody has put any */
+    float *g;       /* gradient; NULL until there is room for it */
+    uint16_t *h;    /* w as bf16, or NULL */
+    uint8_t *unset; /* 1: g holds nothing yet, the first contribution overwrites it; NULL: g is always added to */
 } tt_par;
+
+/* Rows of the table that come and go together: a block of the model, its head; group 0 holds what is in use all along (embedding,
+ * relative positions, final norms). Groups tile the slab. */
+typedef struct tt_group {
+    int first, end; /* rows */
+    int64_t at, n;  /* of the slab */
+} tt_group;
 
 typedef struct tt_pars {
     int n;
     tt_par *p;
     int64_t size; /* floats in one slab, padding included (padding is zero and stays zero) */
-    float *w, *g; /* slabs, 64-byte aligned */
+    float *w, *g; /* slabs, 64-byte aligned; NULL: not allocated */
+    uint16_t *h;
+    uint8_t *unset; /* [n] */
+    int ngroup;
+    tt_group *group;
     /* Blocks of at most TT_BLOCK elements, never crossing a parameter: the unit of partition, norms and checksums. */
     int64_t nblock;
     const int64_t *block; /* [nblock+1] slab offsets */
@@ -42,10 +59,20 @@ enum { TT_BLOCK = 65536 };
 void tt_pars_init(tt_pars *t);
 /* Adds a row; name is copied. Returns its index (rows move until tt_pars_seal; pointers to them are good after it). */
 int tt_pars_add(tt_pars *t, const char *name, int ndim, const int64_t *shape, tt_init init, double std, bool norm);
-void tt_pars_seal(tt_pars *t);                /* lays out the slabs, allocates w (zero) */
-void tt_pars_grads(tt_pars *t);               /* allocates g (zero) */
+void tt_pars_group(tt_pars *t); /* rows added from here on make a new group; the first group needs no call */
+void tt_pars_lay(tt_pars *t);   /* lays out the slabs, allocates nothing; no rows may follow */
+void tt_pars_seal(tt_pars *t);  /* tt_pars_lay and tt_pars_alloc */
+void tt_pars_alloc(tt_pars *t); /* allocates w (zero) and points the rows at it; nothing if that has happened */
+void tt_pars_drop(tt_pars *t);  /* frees w */
+void tt_pars_grads(tt_pars *t); /* allocates g (zero); nothing if that has happened */
+/* Rows of group: weights, gradients, bf16 weights lie at w, g, h (element 0 of the group; NULL: nowhere). */
+void tt_pars_place(tt_pars *t, int group, float *w, float *g, uint16_t *h);
+/* The gradients of group hold nothing (true): contributions overwrite; or are complete (false): what got none is cleared. */
+void tt_pars_unset(tt_pars *t, int group, bool unset);
+void tt_pars_halve(tt_pars *t, int group);    /* h = w as bf16, for the group; allocates the slab if h is nowhere */
 void tt_pars_draw(tt_pars *t, uint64_t seed); /* initial values by each row's init; a function of (seed, name, index) */
-tt_par *tt_pars_find(const tt_pars *t, const char *name); /* NULL if absent */
+void tt_par_draw(const tt_par *p, uint64_t seed, float *w); /* the same for one row, to w */
+tt_par *tt_pars_find(const tt_pars *t, const char *name);   /* NULL if absent */
 void tt_pars_fini(tt_pars *t);
 int64_t tt_pars_count(const tt_pars *t, bool trained_only); /* elements without padding */
 
@@ -56,21 +83,40 @@ int64_t tt_pars_count(const tt_pars *t, bool trained_only); /* elements without 
  * Gradients of tensors exist only while the backward pass needs them: the first contribution makes the buffer, and when the
  * producer's backward has run the buffer serves the next tensor of that size. tt_add passes its buffer on instead of copying it;
  * a shared buffer is copied before anything is added to it.
- * Gradients of parameters (par->g) are added to: the caller clears the slab. Parameters that are not trained get none. */
+ * Gradients of parameters (par->g) are added to, or begun where par->unset says so. Parameters that are not trained get none. */
 typedef struct tt_t {
-    int64_t rows, cols;
-    float *x; /* value */
-    float
-        *g; /* gradient; NULL until the backward pass reaches it. Only tensors made by tt_new keep theirs afterwards */
-    bool need;  /* needs a gradient */
-    bool spare; /* no backward needs the value so far: tt_add and tt_drop may write over it */
+    int64_t rows, cols, ld; /* rows begin ld elements apart: more than cols in a view */
+    float *x;               /* value; NULL where it is bf16 */
+    tt_bf16 *h;             /* value of a bf16 tensor */
+    float *
+        g; /* gradient, stored as bf16 if the value is and not wide (TT_GRAD_HALF); NULL until the backward pass reaches it.
+                 Only tensors made by tt_new keep theirs afterwards */
+    struct tt_t *of; /* this is a view: columns of that tensor, its gradient likewise */
+    bool need;       /* needs a gradient */
+    bool spare;      /* no backward needs the value so far: tt_add and tt_drop may write over it */
+    bool wide;       /* many read it: its gradient is summed in fp32 though it is bf16 */
 } tt_t;
 
 typedef struct tt_node tt_node;
 typedef struct tt_gbuf tt_gbuf;
+
+/* What the owner of the weights wants to know of a recorded pass. use: the group's weights (back: and gradients) are needed from here on; done:
+ * they are not (back: the gradients are complete). poll: now and then during the backward pass. Every pass makes the same calls. */
+typedef struct tt_hooks {
+    void (*use)(void *ctx, int group, bool back);
+    void (*done)(void *ctx, int group, bool back);
+    void (*poll)(void *ctx);
+    void *ctx;
+} tt_hooks;
+
 typedef struct tt_tape {
     tt_arena *a;
+    tt_arena *ga; /* of gradient buffers; must not be a where blocks are recomputed */
     const tt_kern *k;
+    const tt_hooks *hooks; /* NULL: nobody wants to know */
+    bool recompute;        /* tt_block keeps its input alone and computes again in the backward pass */
+    bool
+        half; /* bf16 compute while recording; parameters have their h. Residual sums, norms' statistics, loss stay fp32 */
     bool record;   /* false: inference, nothing is saved */
     float drop;    /* dropout probability of this pass; 0 in evaluation */
     tt_rkey key;   /* names (seed, step, grain); every dropout use takes the next sub-key */
@@ -82,17 +128,31 @@ typedef struct tt_tape {
 void tt_tape_begin(tt_tape *t, tt_arena *a, const tt_kern *k, bool record, float drop, tt_rkey key);
 void tt_tape_back(
     tt_tape *t); /* runs the recorded backwards in reverse; loss ops have already seeded their gradients */
-tt_t *tt_new(tt_tape *t, int64_t rows, int64_t cols, bool need); /* value not cleared */
-void tt_seed(tt_tape *t, tt_t *y, const float *dy);              /* y's gradient += dy: makes y a root */
+tt_t *tt_new(tt_tape *t, int64_t rows, int64_t cols, bool need);      /* value not cleared */
+tt_t *tt_new_half(tt_tape *t, int64_t rows, int64_t cols, bool need); /* of bf16 */
+void tt_seed(tt_tape *t, tt_t *y, const float *dy);                   /* y's gradient += dy: makes y a root */
+
+/* One block of the model: y = fn(ctx, x, aux), of x's shape, whose parameters are group. Tells the hooks. With tape->recompute the block keeps
+ * x and y alone; the backward pass runs fn again with the same dropout. x and aux (NULL: none) stay as they are. */
+typedef tt_t *(*tt_blockfn)(tt_tape *t, const void *ctx, tt_t *x, tt_t *aux);
+tt_t *tt_block(tt_tape *t, int group, tt_blockfn fn, const void *ctx, tt_t *x, tt_t *aux);
+void tt_group_use(tt_tape *t, int group, bool back); /* tells the hooks, if the tape records */
+void tt_group_done(tt_tape *t, int group, bool back);
 
 /* y[R,out] = x[R,in] w[out,in]^T.  dx += dy w; dw += dy^T x */
 tt_t *tt_linear(tt_tape *t, tt_t *x, const tt_par *w);
+/* out[i] = x w[i]^T for n <= TT_LINEARS parameters. When recording they are views of one tensor, made by one product where the parameters lie
+ * one after the other; dx is one product then, too. tt_attend and tt_gate take views. */
+enum { TT_LINEARS = 4 };
+void tt_linears(tt_tape *t, tt_t *x, int n, const tt_par *const *w, tt_t **out);
+/* h <- h + f and rms(h) * w of that, in one pass; f NULL: the norm alone. */
+tt_t *tt_add_rms(tt_tape *t, tt_t **h, tt_t *f, const tt_par *w, float eps);
 /* y = rms(x) * w */
 tt_t *tt_rms(tt_tape *t, tt_t *x, const tt_par *w, float eps);
 tt_t *tt_layernorm(tt_tape *t, tt_t *x, const tt_par *w, const tt_par *b, float eps);
 tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act);
 tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act); /* act(g) * u */
-/* a + b. The sum is written over b where b is spare (comes straight from another op); then b->x becomes NULL. */
+/* a + b, a fp32. The sum is written over b where b is spare (comes straight from another op); then b->x becomes NULL. */
 tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b);
 /* x itself when the tape's drop is 0; else, as tt_add, over x where x is spare. */
 tt_t *tt_drop(tt_tape *t, tt_t *x);

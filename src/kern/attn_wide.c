@@ -31,7 +31,7 @@ static float *widened(const side *s, float **at, const void *x, int64_t ld)
     float *y = room_of(s, at);
     for (int n = 0; n < s->a->nseg; n++)
         for (int64_t r = first_of(s, n), end = r + rows_of(s, n); r < end; r++)
-            tt_f32_from_bf16(s->width, (const tt_bf16 *)x + r * ld, y + r * s->width);
+            tt_fast_from_half(s->width, (const tt_bf16 *)x + r * ld, y + r * s->width);
     return y;
 }
 
@@ -44,12 +44,12 @@ static void rounded(const side *s, const float *x, void *y, int64_t ld)
 {
     for (int n = 0; n < s->a->nseg && x; n++)
         for (int64_t r = first_of(s, n), end = r + rows_of(s, n); r < end; r++)
-            tt_bf16_from_f32(s->width, x + r * s->width, (tt_bf16 *)y + r * ld);
+            tt_fast_to_half(s->width, x + r * s->width, (tt_bf16 *)y + r * ld);
 }
 
 static float *space(const side *q, const side *k, int64_t nq, int64_t nk)
 {
-    return tt_scratch(SCRATCH_ATTN_WIDE, (size_t)(nq * q->R * q->width + nk * k->R * k->width) * sizeof(float));
+    return tt_scratch(SCRATCH_WIDE, (size_t)(nq * q->R * q->width + nk * k->R * k->width) * sizeof(float));
 }
 
 void tt_attn_wide_fwd(__typeof__(tt_fast_attn_fwd) *fwd, const attn_call *c)

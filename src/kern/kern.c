@@ -11,7 +11,10 @@
     .attn_fwd = p##_attn_fwd, .attn_bwd = p##_attn_bwd, .embed_fwd = p##_embed_fwd, .embed_bwd = p##_embed_bwd,   \
     .dropout = p##_dropout, .linear = p##_linear, .head = p##_head, .logsumexp = p##_logsumexp, .add = p##_add,   \
     .scale = p##_scale, .sumsq = p##_sumsq, .adam = p##_adam, .adafactor = p##_adafactor,                         \
-    .attn_fwd_half = p##_attn_fwd_half, .attn_bwd_half = p##_attn_bwd_half
+    .add_rms_fwd = p##_add_rms_fwd, .add_rms_bwd = p##_add_rms_bwd, .gemm_half = p##_gemm_half,                   \
+    .to_half = p##_to_half, .add_half = p##_add_half, .act_fwd_half = p##_act_fwd_half,                           \
+    .act_bwd_half = p##_act_bwd_half, .glu_fwd_half = p##_glu_fwd_half, .glu_bwd_half = p##_glu_bwd_half,         \
+    .dropout_half = p##_dropout_half, .attn_fwd_half = p##_attn_fwd_half, .attn_bwd_half = p##_attn_bwd_half
 
 const tt_kern tt_kern_ref = {.name = "ref", KERN_TABLE(tt_ref)};
 const tt_kern tt_kern_fast = {.name = "fast", KERN_TABLE(tt_fast)};

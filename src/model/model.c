@@ -29,7 +29,7 @@ static const tt_par *row(const adder *a, int64_t rows, int64_t cols, double std,
 }
 
 /* Initial values: modeling_t5.py, T5PreTrainedModel._init_weights (the q of d_model and d_kv folds 1/sqrt(K) in). */
-static attn add_attn(const adder *a, const char *at, const char *kind, const tt_par **bias)
+static attn add_attn(const adder *a, const char *at, const char *kind)
 {
     const tt_t5cfg *c = a->c;
     int64_t D = c->D, HK = c->H * c->K;
@@ -39,7 +39,6 @@ static attn add_attn(const adder *a, const char *at, const char *kind, const tt_
     w.k = row(a, HK, D, d, false, "%s.%s.k.weight", at, kind);
     w.v = row(a, HK, D, d, false, "%s.%s.v.weight", at, kind);
     w.o = row(a, D, HK, f / sqrt((double)HK), false, "%s.%s.o.weight", at, kind);
-    if (bias) *bias = row(a, c->nbucket, c->H, d, false, "%s.%s.relative_attention_bias.weight", at, kind);
     w.norm = row(a, D, 1, 0, true, "%s.layer_norm.weight", at);
     return w;
 }
@@ -57,6 +56,20 @@ static ffn add_ffn(const adder *a, const char *at)
     return w;
 }
 
+/* In use in every block of a side. */
+static void add_side(const adder *a, stack *s, const char *side)
+{
+    const tt_t5cfg *c = a->c;
+    s->bias = row(a, c->nbucket, c->H, c->init_factor / sqrt((double)c->D), false,
+                  "%s.block.0.layer.0.SelfAttention.relative_attention_bias.weight", side);
+    s->norm = row(a, c->D, 1, 0, true, "%s.final_layer_norm.weight", side);
+}
+
+static void new_group(const adder *a)
+{
+    if (!a->second) tt_pars_group(a->pars);
+}
+
 static void add_stack(const adder *a, stack *s, const char *side, int64_t n, bool decoder)
 {
     char at[64];
@@ -65,33 +78,52 @@ static void add_stack(const adder *a, stack *s, const char *side, int64_t n, boo
     for (int i = 0; i < s->n; i++) {
         block *b = &s->block[i];
         int layer = 0;
+        new_group(a);
         snprintf(at, sizeof at, "%s.block.%d.layer.%d", side, i, layer++);
-        b->self = add_attn(a, at, "SelfAttention", i == 0 ? &s->bias : NULL);
+        b->self = add_attn(a, at, "SelfAttention");
         snprintf(at, sizeof at, "%s.block.%d.layer.%d", side, i, layer);
         if (decoder) {
-            b->cross = add_attn(a, at, "EncDecAttention", NULL);
+            b->cross = add_attn(a, at, "EncDecAttention");
             snprintf(at, sizeof at, "%s.block.%d.layer.%d", side, i, ++layer);
         }
         b->ff = add_ffn(a, at);
+        b->group = b->ff.norm ? b->ff.norm->group : 0;
     }
-    s->norm = row(a, a->c->D, 1, 0, true, "%s.final_layer_norm.weight", side);
 }
 
+/* Not transformers' std of 1, which starts at a loss of about 50: T5X draws a logits layer with 1/sqrt(fan in). */
+static void add_head(const adder *a, tt_model *m)
+{
+    const tt_t5cfg *c = a->c;
+    double std = c->init_factor / sqrt((double)c->D);
+    m->head = m->embed;
+    m->head_scale = c->tied ? 1.f / sqrtf((float)c->D) : 1.f;
+    if (c->tied) return;
+    new_group(a);
+    m->head = row(a, c->V, c->D, std, false, "lm_head.weight");
+}
+
+/* Group 0: what every block or both sides use. */
 static void add_all(tt_model *m, bool second)
 {
     const tt_t5cfg *c = &m->cfg;
     adder a = {.pars = &m->pars, .c = c, .second = second};
     m->embed = row(&a, c->V, c->D, c->init_factor, false, "shared.weight");
+    add_side(&a, &m->enc, "encoder");
+    if (!c->encoder_only) add_side(&a, &m->dec, "decoder");
+    if (!c->encoder_only) add_head(&a, m);
     add_stack(&a, &m->enc, "encoder", c->L, false);
-    if (c->encoder_only) return;
-    add_stack(&a, &m->dec, "decoder", c->Ld, true);
-    /* Not transformers' std of 1, which starts at a loss of about 50: T5X draws a logits layer with 1/sqrt(fan in). */
-    double head = c->init_factor / sqrt((double)c->D);
-    m->head = c->tied ? m->embed : row(&a, c->V, c->D, head, false, "lm_head.weight");
-    m->head_scale = c->tied ? 1.f / sqrtf((float)c->D) : 1.f;
+    if (!c->encoder_only) add_stack(&a, &m->dec, "decoder", c->Ld, true);
 }
 
 tt_err tt_model_parse(const char *json, size_t size, const char *name, tt_model **out)
+{
+    TT_TRY(tt_model_shape(json, size, name, out));
+    tt_pars_alloc(&(*out)->pars);
+    return TT_OK;
+}
+
+tt_err tt_model_shape(const char *json, size_t size, const char *name, tt_model **out)
 {
     tt_t5cfg c;
     TT_TRY(tt_t5cfg_parse(json, size, name, &c));
@@ -99,7 +131,7 @@ tt_err tt_model_parse(const char *json, size_t size, const char *name, tt_model 
     *m = (tt_model){.cfg = c, .json = strndup(json, size)};
     tt_pars_init(&m->pars);
     add_all(m, false);
-    tt_pars_seal(&m->pars);
+    tt_pars_lay(&m->pars);
     add_all(m, true);
     *out = m;
     return TT_OK;

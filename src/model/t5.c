@@ -17,25 +17,47 @@ static tt_t *settle(tt_tape *t, tt_t *h, tt_t *keep, tt_mark mark)
     return keep;
 }
 
-static tt_t *residual(tt_tape *t, tt_t *h, tt_t *f) { return tt_add(t, h, tt_drop(t, f)); }
-
 static void trace(tt_t **to, int i, tt_t *h)
 {
     if (to) to[i] = h;
 }
 
-static tt_t *enc_block(tt_tape *t, const tt_model *m, const block *b, tt_t *h, const tt_attn *self)
+/* What the blocks of one pass share. */
+typedef struct pass {
+    const tt_model *m;
+    const block *b;
+    const tt_attn *self, *cross;
+} pass;
+
+static tt_t *enc_block(tt_tape *t, const void *ctx, tt_t *h, tt_t *none)
 {
-    h = residual(t, h, tt_sub_attend(t, &m->cfg, &b->self, h, NULL, self, m->enc.bias));
-    return residual(t, h, tt_sub_ffn(t, &m->cfg, &b->ff, h));
+    const pass *p = ctx;
+    tt_stream s = {.h = h};
+    s.f = tt_sub_attend(t, &p->m->cfg, &p->b->self, &s, NULL, p->self, p->m->enc.bias);
+    s.f = tt_sub_ffn(t, &p->m->cfg, &p->b->ff, &s);
+    return tt_stream_sum(t, &s);
 }
 
-static tt_t *dec_block(tt_tape *t, const tt_model *m, const block *b, tt_t *h, tt_t *enc, const tt_attn *self,
-                       const tt_attn *cross)
+static tt_t *dec_block(tt_tape *t, const void *ctx, tt_t *h, tt_t *enc)
 {
-    h = residual(t, h, tt_sub_attend(t, &m->cfg, &b->self, h, NULL, self, m->dec.bias));
-    h = residual(t, h, tt_sub_attend(t, &m->cfg, &b->cross, h, enc, cross, NULL));
-    return residual(t, h, tt_sub_ffn(t, &m->cfg, &b->ff, h));
+    const pass *p = ctx;
+    tt_stream s = {.h = h};
+    s.f = tt_sub_attend(t, &p->m->cfg, &p->b->self, &s, NULL, p->self, p->m->dec.bias);
+    s.f = tt_sub_attend(t, &p->m->cfg, &p->b->cross, &s, enc, p->cross, NULL);
+    s.f = tt_sub_ffn(t, &p->m->cfg, &p->b->ff, &s);
+    return tt_stream_sum(t, &s);
+}
+
+/* Block i of a stack. What it is given lives as long as the tape, for it may run again. */
+static tt_t *run_block(tt_tape *t, const tt_model *m, const stack *s, int i, const tt_attn *self, const tt_attn *cross,
+                       tt_t *h, tt_t *enc)
+{
+    tt_t *out = t->record ? NULL : tt_new(t, h->rows, h->cols, false);
+    tt_mark mark = tt_arena_mark(t->a);
+    pass *p = TT_NEW(t->a, pass, 1);
+    *p = (pass){m, &s->block[i], self, cross};
+    h = tt_block(t, s->block[i].group, enc ? dec_block : enc_block, p, h, enc);
+    return out ? settle(t, h, out, mark) : h;
 }
 
 static tt_seg *segments(tt_tape *t, int B, const int32_t *q, const int32_t *k)
@@ -45,20 +67,26 @@ static tt_seg *segments(tt_tape *t, int B, const int32_t *q, const int32_t *k)
     return s;
 }
 
+static const tt_attn *keep(tt_tape *t, tt_attn a)
+{
+    tt_attn *own = TT_NEW(t->a, tt_attn, 1);
+    *own = a;
+    return own;
+}
+
 tt_t *tt_t5_encode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_trace *tr)
 {
     const tt_t5cfg *c = &m->cfg;
     tt_t **to = tr ? tr->enc : NULL;
-    tt_attn self = tt_attn_enc(c, g->B, segments(t, g->B, g->s_off, g->s_off));
+    const tt_attn *self = keep(t, tt_attn_enc(c, g->B, segments(t, g->B, g->s_off, g->s_off)));
     tt_t *h = tt_drop(t, tt_embed(t, g->src, g->Rs, m->embed));
     for (int i = 0; i < m->enc.n; i++) {
         trace(to, i, h);
-        tt_t *keep = t->record ? NULL : tt_new(t, g->Rs, c->D, false);
-        tt_mark mark = tt_arena_mark(t->a);
-        h = enc_block(t, m, &m->enc.block[i], h, &self);
-        if (keep) h = settle(t, h, keep, mark);
+        h = run_block(t, m, &m->enc, i, self, NULL, h, NULL);
     }
-    h = tt_drop(t, tt_rms(t, h, m->enc.norm, c->eps));
+    h = tt_rms(t, h, m->enc.norm, c->eps);
+    h->wide = true; /* every layer of the decoder reads it */
+    h = tt_drop(t, h);
     trace(to, m->enc.n, h);
     return h;
 }
@@ -72,10 +100,7 @@ static tt_t *decode(tt_tape *t, const tt_model *m, int64_t R, const int32_t *ids
     tt_t *h = tt_drop(t, tt_embed(t, ids, R, m->embed));
     for (int i = 0; i < m->dec.n; i++) {
         trace(to, i, h);
-        tt_t *keep = t->record ? NULL : tt_new(t, R, c->D, false);
-        tt_mark mark = tt_arena_mark(t->a);
-        h = dec_block(t, m, &m->dec.block[i], h, enc, self, cross);
-        if (keep) h = settle(t, h, keep, mark);
+        h = run_block(t, m, &m->dec, i, self, cross, h, enc);
     }
     h = tt_drop(t, tt_rms(t, h, m->dec.norm, c->eps));
     trace(to, m->dec.n, h);
@@ -84,9 +109,9 @@ static tt_t *decode(tt_tape *t, const tt_model *m, int64_t R, const int32_t *ids
 
 tt_t *tt_t5_decode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t *enc, tt_trace *tr)
 {
-    tt_attn self = tt_attn_dec(&m->cfg, g->B, segments(t, g->B, g->t_off, g->t_off));
-    tt_attn cross = tt_attn_cross(&m->cfg, g->B, segments(t, g->B, g->t_off, g->s_off));
-    return decode(t, m, g->Rt, g->dec_in, &self, &cross, enc, tr ? tr->dec : NULL);
+    const tt_attn *self = keep(t, tt_attn_dec(&m->cfg, g->B, segments(t, g->B, g->t_off, g->t_off)));
+    const tt_attn *cross = keep(t, tt_attn_cross(&m->cfg, g->B, segments(t, g->B, g->t_off, g->s_off)));
+    return decode(t, m, g->Rt, g->dec_in, self, cross, enc, tr ? tr->dec : NULL);
 }
 
 tt_t *tt_t5_encode(tt_tape *t, const tt_model *m, const tt_grain *g) { return tt_t5_encode_traced(t, m, g, NULL); }
@@ -102,10 +127,16 @@ void tt_t5_loss(tt_tape *t, const tt_model *m, const tt_grain *g, const float *w
     out->token = TT_NEW(t->a, float, g->Rt);
     out->nll = TT_NEW(t->a, float, g->Rt);
     out->argmax = TT_NEW(t->a, int32_t, g->Rt);
+    int head = m->head->group;
+    tt_group_use(t, 0, false);
     tt_t *h = tt_t5_decode(t, m, g, tt_t5_encode(t, m, g));
+    tt_group_use(t, 0, true);
+    if (head) tt_group_use(t, head, true);
     out->loss =
         tt_head_loss(t, h, m->head, m->head_scale, g->label, weight, smooth, zloss, out->token, out->nll, out->argmax);
+    if (head) tt_group_done(t, head, true);
     if (t->record) tt_tape_back(t);
+    tt_group_done(t, 0, true);
 }
 
 /* ---- log-likelihoods of targets ------------------------------------------------------------------------------------*/

@@ -8,15 +8,26 @@ enum { ALIGN_FLOATS = 16 }; /* 64 bytes: a cache line, an AVX-512 register */
 
 void tt_pars_init(tt_pars *t) { *t = (tt_pars){0}; }
 
+void tt_pars_group(tt_pars *t)
+{
+    assert(!t->block);
+    t->group = tt_realloc(t->group, sizeof *t->group * (size_t)(t->ngroup + 1));
+    t->group[t->ngroup++] = (tt_group){.first = t->n, .end = t->n};
+}
+
 int tt_pars_add(tt_pars *t, const char *name, int ndim, const int64_t *shape, tt_init init, double std, bool norm)
 {
-    assert(ndim >= 1 && ndim <= 4 && !t->w);
+    assert(ndim >= 1 && ndim <= 4 && !t->block);
     if (t->n == t->cap) {
         t->cap = t->cap ? 2 * t->cap : 64;
         t->p = tt_realloc(t->p, sizeof *t->p * (size_t)t->cap);
     }
     tt_par *p = &t->p[t->n];
+    if (t->ngroup == 0) tt_pars_group(t);
     *p = (tt_par){.name = strdup(name), .ndim = ndim, .n = 1, .init = init, .std = std, .norm = norm, .trained = true};
+    p->axis = -1;
+    p->group = t->ngroup - 1;
+    t->group[p->group].end = t->n + 1;
     for (int i = 0; i < ndim; i++) {
         p->shape[i] = shape[i];
         p->n *= shape[i];
@@ -52,17 +63,49 @@ static void lay_blocks(tt_pars *t)
     t->block = t->block_buf;
 }
 
-void tt_pars_seal(tt_pars *t)
+static void lay_groups(tt_pars *t)
 {
-    assert(!t->w);
+    for (int i = 0; i < t->ngroup; i++) {
+        tt_group *g = &t->group[i];
+        int64_t end = g->end < t->n ? t->p[g->end].at : t->size;
+        g->at = g->first < t->n ? t->p[g->first].at : t->size;
+        g->n = end - g->at;
+    }
+}
+
+void tt_pars_lay(tt_pars *t)
+{
+    assert(!t->block);
     t->size = 0;
     for (int i = 0; i < t->n; i++) {
         t->p[i].at = t->size;
         t->size += padded(t->p[i].n);
     }
+    lay_groups(t);
+    lay_blocks(t);
+    t->unset = tt_malloc((size_t)t->n + 1);
+    memset(t->unset, 0, (size_t)t->n + 1);
+    for (int i = 0; i < t->n; i++) t->p[i].unset = t->unset + i;
+}
+
+void tt_pars_alloc(tt_pars *t)
+{
+    if (t->w) return;
     t->w = slab_new(t->size);
     for (int i = 0; i < t->n; i++) t->p[i].w = t->w + t->p[i].at;
-    lay_blocks(t);
+}
+
+void tt_pars_seal(tt_pars *t)
+{
+    tt_pars_lay(t);
+    tt_pars_alloc(t);
+}
+
+void tt_pars_drop(tt_pars *t)
+{
+    free(t->w);
+    t->w = NULL;
+    for (int i = 0; i < t->n; i++) t->p[i].w = NULL;
 }
 
 void tt_pars_grads(tt_pars *t)
@@ -72,18 +115,51 @@ void tt_pars_grads(tt_pars *t)
     for (int i = 0; i < t->n; i++) t->p[i].g = t->g + t->p[i].at;
 }
 
-static void draw(tt_par *p, uint64_t seed)
+void tt_pars_place(tt_pars *t, int group, float *w, float *g, uint16_t *h)
+{
+    const tt_group *x = &t->group[group];
+    for (int i = x->first; i < x->end; i++) {
+        tt_par *p = &t->p[i];
+        int64_t at = p->at - x->at;
+        p->w = w ? w + at : NULL;
+        p->g = g ? g + at : NULL;
+        p->h = h ? h + at : NULL;
+    }
+}
+
+void tt_pars_unset(tt_pars *t, int group, bool unset)
+{
+    const tt_group *x = &t->group[group];
+    for (int i = x->first; i < x->end; i++) {
+        if (!unset && t->unset[i]) memset(t->p[i].g, 0, sizeof(float) * (size_t)padded(t->p[i].n));
+        t->unset[i] = unset;
+    }
+}
+
+void tt_pars_halve(tt_pars *t, int group)
+{
+    const tt_group *x = &t->group[group];
+    if (x->first == x->end) return;
+    if (!t->p[x->first].h) {
+        if (!t->h) t->h = memset(tt_malloc_large(2 * (size_t)t->size), 0, 2 * (size_t)t->size);
+        for (int i = 0; i < t->n; i++) t->p[i].h = t->h + t->p[i].at;
+    }
+    tt_kern_fast.to_half(x->n, t->p[x->first].w, t->p[x->first].h);
+}
+
+void tt_par_draw(const tt_par *p, uint64_t seed, float *w)
 {
     tt_rkey key = tt_key(seed, p->name, 0, 0, 0);
     for (int64_t i = 0; i < p->n; i++)
-        p->w[i] = p->init == TT_INIT_ZERO  ? 0.f
-                  : p->init == TT_INIT_ONE ? 1.f
-                                           : (float)(p->std * tt_rand_normal(key, (uint64_t)i));
+        w[i] = p->init == TT_INIT_ZERO  ? 0.f
+               : p->init == TT_INIT_ONE ? 1.f
+                                        : (float)(p->std * tt_rand_normal(key, (uint64_t)i));
 }
 
 void tt_pars_draw(tt_pars *t, uint64_t seed)
 {
-    for (int i = 0; i < t->n; i++) draw(&t->p[i], seed);
+    tt_pars_alloc(t);
+    for (int i = 0; i < t->n; i++) tt_par_draw(&t->p[i], seed, t->p[i].w);
 }
 
 tt_par *tt_pars_find(const tt_pars *t, const char *name)
@@ -107,6 +183,9 @@ void tt_pars_fini(tt_pars *t)
     free(t->p);
     free(t->w);
     free(t->g);
+    free(t->h);
+    free(t->unset);
+    free(t->group);
     free(t->block_buf);
     *t = (tt_pars){0};
 }
