@@ -25,8 +25,8 @@ WARN      = -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter -Wno-psabi
 HAVE     := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 PKGINC   := $(if $(HAVE),$(shell pkg-config --cflags $(PKGS)))
 PKGLIB   := $(if $(HAVE),$(shell pkg-config --libs $(PKGS)))
-FLAGS     = $(OPT_$(BUILD)) -g -pthread -D_GNU_SOURCE -fopenmp-simd $(WARN) -Iinclude -MMD -MP $(PKGINC)
-LIBS      = $(PKGLIB) -ldnnl -lm -lpthread $(filter -fsanitize%,$(OPT_$(BUILD)))
+FLAGS     = $(OPT_$(BUILD)) -g -pthread -D_GNU_SOURCE -fopenmp $(WARN) -Iinclude -MMD -MP $(PKGINC)
+LIBS      = -fopenmp $(PKGLIB) -ldnnl -lm -lpthread $(filter -fsanitize%,$(OPT_$(BUILD)))
 
 SRC    = $(filter-out src/cli/main.c,$(wildcard src/*/*.c)) $(wildcard src/*/*.cc)
 OBJ    = $(addprefix $(OUT)/,$(addsuffix .o,$(SRC)))

@@ -4,7 +4,7 @@
  *   tt_kern_fast   what runs
  *   tt_kern_check  runs both, compares, aborts the run with kernel, shape and the worst element when they differ
  *
- * TUTTI_KERN=ref|fast|check chooses for a whole run. All kernels are local and single-threaded unless said, and their bits
+ * TUTTI_KERN=ref|fast|check chooses for a whole run. All kernels are local, and their bits
  * depend on their arguments only (not on the rank, the address or the time): the exact sum rests on that.
  *
  * Every batch is ragged: R rows of whole examples one after the other, no padding. A backward kernel adds to its gradient
@@ -204,7 +204,7 @@ const tt_kern *tt_kern_get(void);
  * the program (once; before MPI_Init). TUTTI_BLAS=auto|env|<core type>: env keeps the environment's choice.
  * It also sets OPENBLAS_NUM_THREADS/OMP_NUM_THREADS to 1 unless the user has set them: one rank, one core, fixed bits. */
 void tt_blas_choose(char **argv);
-/* Threads of one rank's matrix products; the same number on every rank, or the bits differ. */
+/* Threads of one rank's kernels. The same number on every rank, or the bits of BLAS's products may differ; those of our own do not. */
 void tt_blas_threads(int n);
 const char *tt_blas_describe(
     void); /* e.g. "OpenBLAS 0.3.21, SkylakeX kernels, 1 thread (chosen by CPU, the environment said Haswell)" */

@@ -72,7 +72,8 @@ INLINE void tile_any(int M, int N, bool across, const tile_args *t)
         CASE(8)
         CASE(9)
         CASE(10)
-        CASE(11) CASE(12) CASE(13) CASE(14)
+        CASE(11)
+        CASE(12) CASE(13) CASE(14)
 #endif
 #if TALL > 2
             CASE(3) CASE(4) CASE(5) CASE(6)

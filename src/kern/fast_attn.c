@@ -176,8 +176,23 @@ static void call_fwd(attn_call *c, const attn_set *set)
     const tt_attn *a = c->a;
     assert(a->scale > 0);
     make_tables(c, false);
-    for (int seg = 0; seg < a->nseg; seg++)
-        for (int g = 0; g < a->Hkv; g++) one_fwd(c, set, seg, g);
+    int n = a->nseg * a->Hkv;
+    if (tt_threads() == 1) {
+        for (int t = 0; t < n; t++) one_fwd(c, set, t / a->Hkv, t % a->Hkv);
+        return;
+    }
+#pragma omp parallel for schedule(dynamic)
+    for (int t = 0; t < n; t++) one_fwd(c, set, t / a->Hkv, t % a->Hkv);
+}
+
+/* Segments come one after the other and share no rows. */
+static bool apart(const tt_attn *a)
+{
+    for (int n = 1; n < a->nseg; n++) {
+        const tt_seg *s = &a->seg[n], *before = s - 1;
+        if (s->q0 < before->q0 + before->qn || s->k0 < before->k0 + before->kn) return false;
+    }
+    return true;
 }
 
 static void call_bwd(attn_call *c, const attn_set *set, float *dbias)
@@ -185,8 +200,13 @@ static void call_bwd(attn_call *c, const attn_set *set, float *dbias)
     const tt_attn *a = c->a;
     assert(a->scale > 0);
     make_tables(c, dbias != NULL);
-    for (int seg = 0; seg < a->nseg; seg++)
-        for (int g = 0; g < a->Hkv; g++) set->bwd(c, seg, g);
+    int n = a->nseg * a->Hkv;
+    if (tt_threads() == 1 || !apart(a)) {
+        for (int t = 0; t < n; t++) set->bwd(c, t / a->Hkv, t % a->Hkv);
+    } else {
+#pragma omp parallel for schedule(dynamic)
+        for (int t = 0; t < n; t++) set->bwd(c, t / a->Hkv, t % a->Hkv);
+    }
     add_dbias(c, dbias);
 }
 

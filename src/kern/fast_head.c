@@ -155,17 +155,31 @@ static void gradients_half(const tt_head *t, const rows *c, const float *z)
     if (t->dW) tt_fast_gemm_half(true, false, V, D, c->n, t->scale, g, ld, c->hh, D, 1, TT_SINGLE, t->dW, D);
 }
 
+/* Added in the order of the rows, whoever computed them. */
+static double rows_loss(const tt_head *t, const rows *c, float *z)
+{
+    double *loss = tt_scratch(SCRATCH_SPLIT, (size_t)c->n * sizeof *loss), sum = 0;
+    if (tt_threads() == 1) {
+        for (int64_t i = 0; i < c->n; i++) loss[i] = row_loss(t, c->at[i], z + i * t->V);
+    } else {
+#pragma omp parallel for schedule(static)
+        for (int64_t i = 0; i < c->n; i++) loss[i] = row_loss(t, c->at[i], z + i * t->V);
+    }
+    for (int64_t i = 0; i < c->n; i++) sum += loss[i];
+    return sum;
+}
+
 static double chunk_loss(const tt_head *t, const rows *c, float *z)
 {
     int64_t V = t->V, D = t->D;
-    double loss = 0;
+    double loss;
     if (t->hh)
         tt_fast_gemm_half(false, true, c->n, V, D, t->scale, c->hh, D, t->Wh, D, 0, TT_SINGLE, z, V);
     else if (wants_gradient(t))
         tt_fast_gemm(false, true, c->n, V, D, t->scale, c->h, D, t->W, D, 0, z, V);
     else
         tt_fast_linear(c->n, V, D, t->scale, c->h, t->W, z);
-    for (int64_t i = 0; i < c->n; i++) loss += row_loss(t, c->at[i], z + i * V);
+    loss = rows_loss(t, c, z);
     if (t->hh)
         gradients_half(t, c, z);
     else

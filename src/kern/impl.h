@@ -4,6 +4,8 @@
 
 #include "tutti/kern.h"
 
+#include <omp.h>
+
 /* Every kernel of one table: tt_ref_gemm, tt_ref_rms_fwd ... */
 #define KERN_PROTOTYPES(p)                                                                                             \
     void p##_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda,         \
@@ -62,6 +64,10 @@
 KERN_PROTOTYPES(tt_ref)
 KERN_PROTOTYPES(tt_fast)
 KERN_PROTOTYPES(tt_check)
+KERN_PROTOTYPES(tt_split) /* some of them: see split.c */
+
+/* Threads of this rank: tt_blas_threads. */
+static inline int tt_threads(void) { return omp_get_max_threads(); }
 
 /* s[j] = scale * <q, k + j*ldk>, j < n, over in elements: for one query; bits as of tt_fast_linear. */
 void tt_fast_dots(int64_t n, int64_t in, float scale, const float *q, const float *k, int64_t ldk, float *s);
@@ -78,6 +84,7 @@ typedef enum scratch_slot {
     SCRATCH_HEAD,
     SCRATCH_LINEAR,
     SCRATCH_UPDATE,
+    SCRATCH_SPLIT,
     SCRATCH_WIDE, /* the first of several: bf16 operands as fp32 */
     SCRATCH_WIDE_LAST = SCRATCH_WIDE + 7,
     SCRATCH_CHECK, /* the last: check takes several from here on */
