@@ -4,7 +4,7 @@
  *   tt_kern_fast   what runs
  *   tt_kern_check  runs both, compares, aborts the run with kernel, shape and the worst element when they differ
  *
- * TUTTI_KERN=ref|fast|check chooses for a whole run. All kernels are local and single-threaded unless said, and their bits
+ * TUTTI_KERN=ref|fast|check chooses for a whole run. All kernels are local, and their bits
  * depend on their arguments only (not on the rank, the address or the time): the exact sum rests on that.
  *
  * Every batch is ragged: R rows of whole examples one after the other, no padding. A backward kernel adds to its gradient
@@ -17,6 +17,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* How a tensor's elements are stored. bf16: the upper half of a float32, rounded to nearest even. */
+typedef uint16_t tt_bf16;
+typedef enum tt_prec { TT_SINGLE, TT_HALF } tt_prec;
 
 typedef enum tt_act { TT_RELU, TT_GELU, TT_GELU_NEW, TT_SILU, TT_QUICK_GELU, TT_TANH, TT_IDENTITY } tt_act;
 /* relu | gelu (erf) | gelu_new, gelu_pytorch_tanh (tanh form) | silu, swish | quick_gelu | tanh. False if unknown. */
@@ -69,6 +73,9 @@ typedef struct tt_head {
     float *nll;      /* [R] out: plain negative log-likelihood per row; may be NULL */
     int32_t *argmax; /* [R] out: best token (lowest id among ties); may be NULL */
     float *dh, *dW;
+    /* bf16: hh instead of h, Wh instead of W, dhh (or dh) receives; logits, loss and dW stay fp32, d loss / dz is rounded once. */
+    const tt_bf16 *hh, *Wh;
+    tt_bf16 *dhh; /* overwritten, unlike dh */
 } tt_head;
 size_t tt_head_work(int64_t chunk, int64_t V, int64_t D);
 
@@ -120,9 +127,11 @@ typedef struct tt_kern {
     /* y = act(x) */
     void (*act_fwd)(tt_act act, int64_t n, const float *x, float *y);
     void (*act_bwd)(tt_act act, int64_t n, const float *x, const float *dy, float *dx);
-    /* y = act(g) * u */
-    void (*glu_fwd)(tt_act act, int64_t n, const float *g, const float *u, float *y);
-    void (*glu_bwd)(tt_act act, int64_t n, const float *g, const float *u, const float *dy, float *dg, float *du);
+    /* y[R,F] = act(g) * u; rows of g and dg begin ldg elements apart, of u and du ldu. acc: dg and du are added to, else set. */
+    void (*glu_fwd)(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                    float *y);
+    void (*glu_bwd)(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                    const float *dy, float *dg, float *du, bool acc);
 
     /* The bits of a segment depend on its own queries, keys and values alone.
      * o and lse out; lse[r*H+h] = logsumexp of the row's scores (-inf where a query has no key; its o is 0). ld*: row strides in
@@ -154,6 +163,35 @@ typedef struct tt_kern {
      * mom[n] if beta1 > 0. work: n floats. rms of w and of the update are over the whole tensor of batch*rows*cols elements. */
     void (*adafactor)(const tt_adafactor *o, int64_t batch, int64_t rows, int64_t cols, float *w, const float *g,
                       float *row, float *col, float *full, float *mom, float *work);
+
+    /* sum = h + f, y = w * sum * rstd in one pass; f and y are of the given type. f NULL: y = rms(h), and sum is not written. sum may
+     * be h, or an f of fp32. */
+    void (*add_rms_fwd)(tt_prec type, int64_t R, int64_t D, const float *h, const void *f, const float *w, float eps,
+                        float *sum, void *y, float *rstd);
+    /* Of y = rms(x) w, dy of the given type: dx += as rms_bwd, dw += . dxh (may be NULL): the finished dx, rounded. */
+    void (*add_rms_bwd)(tt_prec type, int64_t R, int64_t D, const float *x, const float *w, const float *rstd,
+                        const void *dy, float *dx, float *dw, tt_bf16 *dxh);
+
+    /* ---- bf16 ---- operands and results bf16, everything in between fp32. Results are set, not added to. */
+    /* As gemm; C is of type ctype. Products and sums in fp32, one rounding at the end. */
+    void (*gemm_half)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const tt_bf16 *A, int64_t lda,
+                      const tt_bf16 *B, int64_t ldb, float beta, tt_prec ctype, void *C, int64_t ldc);
+    void (*to_half)(int64_t n, const float *x, tt_bf16 *y);
+    void (*add_half)(int64_t n, const tt_bf16 *x, float *y); /* y += x */
+    void (*act_fwd_half)(tt_act act, int64_t n, const tt_bf16 *x, tt_bf16 *y);
+    void (*act_bwd_half)(tt_act act, int64_t n, const tt_bf16 *x, const tt_bf16 *dy, tt_bf16 *dx);
+    void (*glu_fwd_half)(tt_act act, int64_t R, int64_t F, const tt_bf16 *g, int64_t ldg, const tt_bf16 *u, int64_t ldu,
+                         tt_bf16 *y);
+    void (*glu_bwd_half)(tt_act act, int64_t R, int64_t F, const tt_bf16 *g, int64_t ldg, const tt_bf16 *u, int64_t ldu,
+                         const tt_bf16 *dy, tt_bf16 *dg, tt_bf16 *du);
+    void (*dropout_half)(int64_t n, float p, tt_rkey key, const tt_bf16 *x, tt_bf16 *y); /* in place allowed */
+    /* As attn_fwd and attn_bwd; scores, softmax and sums are fp32, probabilities and dS are rounded before they are multiplied. dq, dk,
+     * dv are set: segments share no rows, and the caller clears rows that none covers. */
+    void (*attn_fwd_half)(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                          const tt_bf16 *v, int64_t ldv, tt_bf16 *o, int64_t ldo, float *lse);
+    void (*attn_bwd_half)(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                          const tt_bf16 *v, int64_t ldv, const tt_bf16 *o, const tt_bf16 *dout, int64_t ldo,
+                          const float *lse, tt_bf16 *dq, tt_bf16 *dk, tt_bf16 *dv, float *dbias);
 } tt_kern;
 
 extern const tt_kern tt_kern_ref, tt_kern_fast, tt_kern_check;
@@ -166,12 +204,15 @@ const tt_kern *tt_kern_get(void);
  * the program (once; before MPI_Init). TUTTI_BLAS=auto|env|<core type>: env keeps the environment's choice.
  * It also sets OPENBLAS_NUM_THREADS/OMP_NUM_THREADS to 1 unless the user has set them: one rank, one core, fixed bits. */
 void tt_blas_choose(char **argv);
-/* Threads of one rank's matrix products; the same number on every rank, or the bits differ. */
+/* Threads of one rank's kernels. The same number on every rank, or the bits of BLAS's products may differ; those of our own do not. */
 void tt_blas_threads(int n);
 const char *tt_blas_describe(
     void); /* e.g. "OpenBLAS 0.3.21, SkylakeX kernels, 1 thread (chosen by CPU, the environment said Haswell)" */
 /* A few shapes against plain loops: TT_ERUN "OpenBLAS with X kernels computes wrong products on this CPU; set TUTTI_BLAS=Haswell". */
 tt_err tt_blas_verify(void);
+
+/* Are bf16 products fast on this CPU? If not, *why (may be NULL) says so for the log; they are computed all the same, in fp32. */
+bool tt_half_supported(const char **why);
 
 /* ---- number formats -------------------------------------------------------------------------------------------*/
 void tt_bf16_from_f32(int64_t n, const float *x, uint16_t *y); /* round to nearest even; NaN stays NaN */

@@ -85,12 +85,16 @@ int64_t tt_pars_count(const tt_pars *t, bool trained_only); /* elements without 
  * a shared buffer is copied before anything is added to it.
  * Gradients of parameters (par->g) are added to, or begun where par->unset says so. Parameters that are not trained get none. */
 typedef struct tt_t {
-    int64_t rows, cols;
-    float *x; /* value */
-    float
-        *g; /* gradient; NULL until the backward pass reaches it. Only tensors made by tt_new keep theirs afterwards */
-    bool need;  /* needs a gradient */
-    bool spare; /* no backward needs the value so far: tt_add and tt_drop may write over it */
+    int64_t rows, cols, ld; /* rows begin ld elements apart: more than cols in a view */
+    float *x;               /* value; NULL where it is bf16 */
+    tt_bf16 *h;             /* value of a bf16 tensor */
+    float *
+        g; /* gradient, stored as bf16 if the value is and not wide (TT_GRAD_HALF); NULL until the backward pass reaches it.
+                 Only tensors made by tt_new keep theirs afterwards */
+    struct tt_t *of; /* this is a view: columns of that tensor, its gradient likewise */
+    bool need;       /* needs a gradient */
+    bool spare;      /* no backward needs the value so far: tt_add and tt_drop may write over it */
+    bool wide;       /* many read it: its gradient is summed in fp32 though it is bf16 */
 } tt_t;
 
 typedef struct tt_node tt_node;
@@ -111,10 +115,12 @@ typedef struct tt_tape {
     const tt_kern *k;
     const tt_hooks *hooks; /* NULL: nobody wants to know */
     bool recompute;        /* tt_block keeps its input alone and computes again in the backward pass */
-    bool record;           /* false: inference, nothing is saved */
-    float drop;            /* dropout probability of this pass; 0 in evaluation */
-    tt_rkey key;           /* names (seed, step, grain); every dropout use takes the next sub-key */
-    uint64_t uses;         /* dropout uses so far in this pass */
+    bool
+        half; /* bf16 compute while recording; parameters have their h. Residual sums, norms' statistics, loss stay fp32 */
+    bool record;   /* false: inference, nothing is saved */
+    float drop;    /* dropout probability of this pass; 0 in evaluation */
+    tt_rkey key;   /* names (seed, step, grain); every dropout use takes the next sub-key */
+    uint64_t uses; /* dropout uses so far in this pass */
     tt_node *last;
     tt_gbuf *pool; /* gradient buffers to be used again */
 } tt_tape;
@@ -122,8 +128,9 @@ typedef struct tt_tape {
 void tt_tape_begin(tt_tape *t, tt_arena *a, const tt_kern *k, bool record, float drop, tt_rkey key);
 void tt_tape_back(
     tt_tape *t); /* runs the recorded backwards in reverse; loss ops have already seeded their gradients */
-tt_t *tt_new(tt_tape *t, int64_t rows, int64_t cols, bool need); /* value not cleared */
-void tt_seed(tt_tape *t, tt_t *y, const float *dy);              /* y's gradient += dy: makes y a root */
+tt_t *tt_new(tt_tape *t, int64_t rows, int64_t cols, bool need);      /* value not cleared */
+tt_t *tt_new_half(tt_tape *t, int64_t rows, int64_t cols, bool need); /* of bf16 */
+void tt_seed(tt_tape *t, tt_t *y, const float *dy);                   /* y's gradient += dy: makes y a root */
 
 /* One block of the model: y = fn(ctx, x, aux), of x's shape, whose parameters are group. Tells the hooks. With tape->recompute the block keeps
  * x and y alone; the backward pass runs fn again with the same dropout. x and aux (NULL: none) stay as they are. */
@@ -134,12 +141,18 @@ void tt_group_done(tt_tape *t, int group, bool back);
 
 /* y[R,out] = x[R,in] w[out,in]^T.  dx += dy w; dw += dy^T x */
 tt_t *tt_linear(tt_tape *t, tt_t *x, const tt_par *w);
+/* out[i] = x w[i]^T for n <= TT_LINEARS parameters. When recording they are views of one tensor, made by one product where the parameters lie
+ * one after the other; dx is one product then, too. tt_attend and tt_gate take views. */
+enum { TT_LINEARS = 4 };
+void tt_linears(tt_tape *t, tt_t *x, int n, const tt_par *const *w, tt_t **out);
+/* h <- h + f and rms(h) * w of that, in one pass; f NULL: the norm alone. */
+tt_t *tt_add_rms(tt_tape *t, tt_t **h, tt_t *f, const tt_par *w, float eps);
 /* y = rms(x) * w */
 tt_t *tt_rms(tt_tape *t, tt_t *x, const tt_par *w, float eps);
 tt_t *tt_layernorm(tt_tape *t, tt_t *x, const tt_par *w, const tt_par *b, float eps);
 tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act);
 tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act); /* act(g) * u */
-/* a + b. The sum is written over b where b is spare (comes straight from another op); then b->x becomes NULL. */
+/* a + b, a fp32. The sum is written over b where b is spare (comes straight from another op); then b->x becomes NULL. */
 tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b);
 /* x itself when the tape's drop is 0; else, as tt_add, over x where x is spare. */
 tt_t *tt_drop(tt_tape *t, tt_t *x);

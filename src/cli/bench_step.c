@@ -11,6 +11,7 @@
 
 typedef struct options {
     int64_t batch, enc, dec, steps, layers, vocab;
+    int precision; /* 1: bf16 */
     const char *peer, *json;
 } options;
 
@@ -21,6 +22,7 @@ static const tt_keyrow keys[] = {
     {"layers", TT_KINT, offsetof(options, layers), "8", "1..", "layers of the encoder and of the decoder"},
     {"vocab", TT_KINT, offsetof(options, vocab), "32128", "4..", "vocabulary"},
     {"steps", TT_KINT, offsetof(options, steps), "4", "1..", "timed steps"},
+    {"precision", TT_KENUM, offsetof(options, precision), "fp32", "fp32|bf16", "of the products"},
     {"peer", TT_KTEXT, offsetof(options, peer), NULL, NULL, "torch_t5.py to run beside it (also $TUTTI_PEER)"},
     {"json", TT_KTEXT, offsetof(options, json), NULL, NULL, "file for the numbers"},
     {0}};
@@ -33,17 +35,30 @@ typedef struct result {
     double peer_tok_s; /* 0: no peer was run */
 } result;
 
+static const char *precision_of(const options *o) { return o->precision ? "bf16" : "fp32"; }
+
 /* ---- the peak -----------------------------------------------------------------------------------------------------*/
 
-static double peak_gflops(void)
+enum { N = 1536, TIMES = 8 };
+
+static void square(bool half, const float *A, float *C)
 {
-    enum { N = 1536, TIMES = 8 };
-    float *A = tt_malloc(3 * sizeof *A * N * N), *B = A + N * N, *C = B + N * N;
+    if (half)
+        tt_kern_fast.gemm_half(false, true, N, N, N, 1, (const tt_bf16 *)A, N, (const tt_bf16 *)A + N * N, N, 0,
+                               TT_HALF, C, N);
+    else
+        tt_kern_fast.gemm(false, true, N, N, N, 1, A, N, A + N * N, N, 0, C, N);
+}
+
+static double peak_gflops(bool half)
+{
+    float *A = tt_malloc(3 * sizeof *A * N * N), *C = A + 2 * N * N;
     for (int i = 0; i < 2 * N * N; i++) A[i] = (float)(i % 13) - 6;
+    for (int i = 0; i < N * N && half; i++) A[i] = 0x1.8182p0f; /* two bf16 a little above 1 */
     double best = 0;
     for (int t = 0; t < TIMES; t++) {
         double start = tt_now();
-        tt_kern_fast.gemm(false, true, N, N, N, 1, A, N, B, N, 0, C, N);
+        square(half, A, C);
         double rate = 2e-9 * N * N * N / (tt_now() - start);
         if (rate > best) best = rate;
     }
@@ -91,6 +106,7 @@ static void one_step(bench *b, const tt_grain *g, const float *weight)
     tt_tape tape;
     tt_loss loss;
     tt_tape_begin(&tape, b->step, &tt_kern_timed, true, 0, 0);
+    tape.half = b->o->precision;
     tape.hooks = tt_zero_hooks(b->zero);
     tt_zero_begin(b->zero);
     tt_zero_round(b->zero, 0);
@@ -120,7 +136,8 @@ static tt_err run_steps(const tt_mesh *m, const options *o, result *r)
 {
     bench b = {.o = o, .mesh = m, .a = tt_arena_new(1 << 16), .step = tt_arena_new((size_t)1 << 28)};
     tt_job *job;
-    TT_TRY(tt_job_read(b.a, NULL, 2, (char *[]){"optim.name=adamw", "optim.clip=1"}, &job));
+    char *set[] = {"optim.name=adamw", "optim.clip=1", o->precision ? "precision=bf16" : "precision=fp32"};
+    TT_TRY(tt_job_read(b.a, NULL, 3, set, &job));
     TT_TRY(tt_bench_model(o->layers, o->vocab, &b.model));
     b.pars = tt_model_pars(b.model);
     tt_pars_draw(b.pars, 1);
@@ -145,8 +162,8 @@ static double run_peer(const options *o)
     const char *path = peer_path(o);
     char arg[256];
     if (!path || !*path) return 0;
-    snprintf(arg, sizeof arg, "--dtype fp32 --threads 1 --batch %lld --enc %lld --dec %lld", (long long)o->batch,
-             (long long)o->enc, (long long)o->dec);
+    snprintf(arg, sizeof arg, "--dtype %s --threads 1 --batch %lld --enc %lld --dec %lld", precision_of(o),
+             (long long)o->batch, (long long)o->enc, (long long)o->dec);
     json_t *j = tt_bench_peer(path, arg);
     double tok_s = json_number_value(json_object_get(j, "tok_s"));
     json_decref(j);
@@ -175,10 +192,10 @@ static void print_table(const options *o, const result *r)
 
 static void print_result(const options *o, const result *r)
 {
-    printf("%s\nT5 1.1 small, %lld + %lld layers, vocabulary %lld, %lld x (%lld + %lld) tokens, fp32, one process\n",
+    printf("%s\nT5 1.1 small, %lld + %lld layers, vocabulary %lld, %lld x (%lld + %lld) tokens, %s, one process\n",
            tt_blas_describe(), (long long)o->layers, (long long)o->layers, (long long)o->vocab, (long long)o->batch,
-           (long long)o->enc, (long long)o->dec);
-    printf("sgemm peak of this run: %.1f GFLOP/s\n\n", r->peak);
+           (long long)o->enc, (long long)o->dec, precision_of(o));
+    printf("peak of a square %s product in this run: %.1f GFLOP/s\n\n", precision_of(o), r->peak);
     print_table(o, r);
     if (r->cpu < 0.95 * r->step)
         printf(
@@ -197,10 +214,10 @@ static tt_err print_json(const options *o, const result *r)
             json_object_set_new(k, l->kernel,
                                 json_pack("{s:I,s:f,s:f}", "calls", (json_int_t)(l->calls / o->steps), "seconds",
                                           l->seconds / (double)o->steps, "gflop", 1e-9 * l->flops / (double)o->steps));
-    json_t *j = json_pack("{s:s,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "blas", tt_blas_describe(), "batch",
-                          (json_int_t)o->batch, "enc", (json_int_t)o->enc, "dec", (json_int_t)o->dec, "peak_gflops",
-                          r->peak, "step_s", r->step, "step_cpu_s", r->cpu, "gflops", r->gflops, "tok_s", r->tok_s,
-                          "peer_tok_s", r->peer_tok_s, "kernels", k);
+    json_t *j = json_pack("{s:s,s:s,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "blas", tt_blas_describe(), "precision",
+                          precision_of(o), "batch", (json_int_t)o->batch, "enc", (json_int_t)o->enc, "dec",
+                          (json_int_t)o->dec, "peak_gflops", r->peak, "step_s", r->step, "step_cpu_s", r->cpu, "gflops",
+                          r->gflops, "tok_s", r->tok_s, "peer_tok_s", r->peer_tok_s, "kernels", k);
     return tt_bench_print(j, o->json);
 }
 
@@ -211,9 +228,9 @@ tt_err tt_bench_step(const tt_mesh *m, const tt_args *args)
     result r = {0};
     TT_TRY(tt_args_bind(args, keys, &o));
     TT_TRY(tt_blas_verify());
-    double before = peak_gflops();
+    double before = peak_gflops(o.precision);
     TT_TRY(run_steps(m, &o, &r));
-    double after = peak_gflops();
+    double after = peak_gflops(o.precision);
     r.peak = before > after ? before : after;
     r.peer_tok_s = run_peer(&o);
     print_result(&o, &r);

@@ -24,6 +24,7 @@ enum {
     SUMSQ,
     ADAM,
     ADAFACTOR,
+    CONVERT,
     KERNELS
 };
 
@@ -35,7 +36,7 @@ static _Thread_local tt_lap lap[KERNELS + 1] = {
     [ATTN_BWD] = {"attn_bwd"},   [EMBED_FWD] = {"embed_fwd"}, [EMBED_BWD] = {"embed_bwd"},
     [DROPOUT] = {"dropout"},     [HEAD] = {"head"},           [ADD] = {"add"},
     [SCALE] = {"scale"},         [SUMSQ] = {"sumsq"},         [ADAM] = {"adam"},
-    [ADAFACTOR] = {"adafactor"},
+    [ADAFACTOR] = {"adafactor"}, [CONVERT] = {"convert"},
 };
 
 const tt_lap *tt_laps(void) { return lap; }
@@ -113,14 +114,66 @@ static void act_bwd(tt_act act, int64_t n, const float *x, const float *dy, floa
     TIMED(ACT_BWD, 0, act_bwd(act, n, x, dy, dx));
 }
 
-static void glu_fwd(tt_act act, int64_t n, const float *g, const float *u, float *y)
+static void glu_fwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                    float *y)
 {
-    TIMED(GLU_FWD, 0, glu_fwd(act, n, g, u, y));
+    TIMED(GLU_FWD, 0, glu_fwd(act, R, F, g, ldg, u, ldu, y));
 }
 
-static void glu_bwd(tt_act act, int64_t n, const float *g, const float *u, const float *dy, float *dg, float *du)
+static void glu_bwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                    const float *dy, float *dg, float *du, bool acc)
 {
-    TIMED(GLU_BWD, 0, glu_bwd(act, n, g, u, dy, dg, du));
+    TIMED(GLU_BWD, 0, glu_bwd(act, R, F, g, ldg, u, ldu, dy, dg, du, acc));
+}
+
+static void add_rms_fwd(tt_prec type, int64_t R, int64_t D, const float *h, const void *f, const float *w, float eps,
+                        float *sum, void *y, float *rstd)
+{
+    TIMED(RMS_FWD, 0, add_rms_fwd(type, R, D, h, f, w, eps, sum, y, rstd));
+}
+
+static void add_rms_bwd(tt_prec type, int64_t R, int64_t D, const float *x, const float *w, const float *rstd,
+                        const void *dy, float *dx, float *dw, tt_bf16 *dxh)
+{
+    TIMED(RMS_BWD, 0, add_rms_bwd(type, R, D, x, w, rstd, dy, dx, dw, dxh));
+}
+
+static void gemm_half(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const tt_bf16 *A, int64_t lda,
+                      const tt_bf16 *B, int64_t ldb, float beta, tt_prec ctype, void *C, int64_t ldc)
+{
+    TIMED(GEMM, 2.0 * (double)m * (double)n * (double)k,
+          gemm_half(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, ctype, C, ldc));
+}
+
+static void to_half(int64_t n, const float *x, tt_bf16 *y) { TIMED(CONVERT, 0, to_half(n, x, y)); }
+
+static void add_half(int64_t n, const tt_bf16 *x, float *y) { TIMED(ADD, 0, add_half(n, x, y)); }
+
+static void act_fwd_half(tt_act act, int64_t n, const tt_bf16 *x, tt_bf16 *y)
+{
+    TIMED(ACT_FWD, 0, act_fwd_half(act, n, x, y));
+}
+
+static void act_bwd_half(tt_act act, int64_t n, const tt_bf16 *x, const tt_bf16 *dy, tt_bf16 *dx)
+{
+    TIMED(ACT_BWD, 0, act_bwd_half(act, n, x, dy, dx));
+}
+
+static void glu_fwd_half(tt_act act, int64_t R, int64_t F, const tt_bf16 *g, int64_t ldg, const tt_bf16 *u, int64_t ldu,
+                         tt_bf16 *y)
+{
+    TIMED(GLU_FWD, 0, glu_fwd_half(act, R, F, g, ldg, u, ldu, y));
+}
+
+static void glu_bwd_half(tt_act act, int64_t R, int64_t F, const tt_bf16 *g, int64_t ldg, const tt_bf16 *u, int64_t ldu,
+                         const tt_bf16 *dy, tt_bf16 *dg, tt_bf16 *du)
+{
+    TIMED(GLU_BWD, 0, glu_bwd_half(act, R, F, g, ldg, u, ldu, dy, dg, du));
+}
+
+static void dropout_half(int64_t n, float p, tt_rkey key, const tt_bf16 *x, tt_bf16 *y)
+{
+    TIMED(DROPOUT, 0, dropout_half(n, p, key, x, y));
 }
 
 static void attn_fwd(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
@@ -134,6 +187,19 @@ static void attn_bwd(const tt_attn *a, const float *q, int64_t ldq, const float 
                      float *dk, float *dv, float *dbias)
 {
     TIMED(ATTN_BWD, attn_flops(a, 5), attn_bwd(a, q, ldq, k, ldk, v, ldv, o, dout, ldo, lse, dq, dk, dv, dbias));
+}
+
+static void attn_fwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                          const tt_bf16 *v, int64_t ldv, tt_bf16 *o, int64_t ldo, float *lse)
+{
+    TIMED(ATTN_FWD, attn_flops(a, 2), attn_fwd_half(a, q, ldq, k, ldk, v, ldv, o, ldo, lse));
+}
+
+static void attn_bwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                          const tt_bf16 *v, int64_t ldv, const tt_bf16 *o, const tt_bf16 *dout, int64_t ldo,
+                          const float *lse, tt_bf16 *dq, tt_bf16 *dk, tt_bf16 *dv, float *dbias)
+{
+    TIMED(ATTN_BWD, attn_flops(a, 5), attn_bwd_half(a, q, ldq, k, ldk, v, ldv, o, dout, ldo, lse, dq, dk, dv, dbias));
 }
 
 static void embed_fwd(int64_t R, int64_t D, const int32_t *ids, const float *E, float *y)
@@ -201,6 +267,18 @@ const tt_kern tt_kern_timed = {
     .act_bwd = act_bwd,
     .glu_fwd = glu_fwd,
     .glu_bwd = glu_bwd,
+    .add_rms_fwd = add_rms_fwd,
+    .add_rms_bwd = add_rms_bwd,
+    .gemm_half = gemm_half,
+    .to_half = to_half,
+    .add_half = add_half,
+    .act_fwd_half = act_fwd_half,
+    .act_bwd_half = act_bwd_half,
+    .glu_fwd_half = glu_fwd_half,
+    .glu_bwd_half = glu_bwd_half,
+    .dropout_half = dropout_half,
+    .attn_fwd_half = attn_fwd_half,
+    .attn_bwd_half = attn_bwd_half,
     .attn_fwd = attn_fwd,
     .attn_bwd = attn_bwd,
     .embed_fwd = embed_fwd,

@@ -59,7 +59,11 @@ void tt_blas_choose(char **argv)
                  strerror(errno), core ? core : "");
 }
 
-void tt_blas_threads(int n) { openblas_set_num_threads(n); }
+void tt_blas_threads(int n)
+{
+    omp_set_num_threads(n);
+    openblas_set_num_threads(n);
+}
 
 const char *tt_blas_describe(void)
 {

@@ -16,6 +16,8 @@ float *tt_check_copy(tt_copies *c, int64_t n, const float *x); /* NULL stays NUL
 /* The largest finite magnitude of n elements (x may be NULL: 0), and of a matrix with row stride ld. */
 double tt_check_largest(int64_t n, const float *x);
 double tt_check_largest_rows(int64_t R, int64_t n, const float *x, int64_t ld);
+/* The largest Euclidean norm of a head's K elements, of H heads in each of R rows. */
+double tt_check_widest(int64_t R, int H, int K, const float *x, int64_t ld);
 double tt_check_norm(int64_t n, const float *x, int64_t step); /* Euclidean */
 
 /* What the message of a difference names. */

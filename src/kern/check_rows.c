@@ -134,25 +134,33 @@ void tt_check_act_bwd(tt_act act, int64_t n, const float *x, const float *dy, fl
     tt_check_compare(&w, "dx", n, dx, dx2, bound);
 }
 
-void tt_check_glu_fwd(tt_act act, int64_t n, const float *g, const float *u, float *y)
+/* Elements of R rows of F that begin ld apart: the last row is not followed by a gap. */
+static int64_t extent(int64_t R, int64_t F, int64_t ld) { return R > 0 ? (R - 1) * ld + F : 0; }
+
+void tt_check_glu_fwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                      float *y)
 {
     tt_copies c = {0};
-    WHERE(w, "glu_fwd", "act %d n %lld", act, (long long)n);
-    float *y2 = tt_check_room(&c, n);
-    tt_fast_glu_fwd(act, n, g, u, y);
-    tt_ref_glu_fwd(act, n, g, u, y2);
-    tt_check_compare(&w, "y", n, y, y2, 16 * ULP * fmax(1, tt_check_largest(n, g)) * tt_check_largest(n, u));
+    WHERE(w, "glu_fwd", "act %d R %lld F %lld", act, (long long)R, (long long)F);
+    float *y2 = tt_check_room(&c, R * F);
+    tt_fast_glu_fwd(act, R, F, g, ldg, u, ldu, y);
+    tt_ref_glu_fwd(act, R, F, g, ldg, u, ldu, y2);
+    double wide = tt_check_largest_rows(R, F, g, ldg), up = tt_check_largest_rows(R, F, u, ldu);
+    tt_check_compare(&w, "y", R * F, y, y2, 16 * ULP * fmax(1, wide) * up);
 }
 
-void tt_check_glu_bwd(tt_act act, int64_t n, const float *g, const float *u, const float *dy, float *dg, float *du)
+void tt_check_glu_bwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                      const float *dy, float *dg, float *du, bool acc)
 {
     tt_copies c = {0};
-    WHERE(w, "glu_bwd", "act %d n %lld", act, (long long)n);
-    float *dg2 = tt_check_copy(&c, n, dg), *du2 = tt_check_copy(&c, n, du);
-    double d = tt_check_largest(n, dy), bg = 16 * ULP * d * tt_check_largest(n, u) + 2 * ULP * tt_check_largest(n, dg);
-    double bu = 16 * ULP * d * fmax(1, tt_check_largest(n, g)) + 2 * ULP * tt_check_largest(n, du);
-    tt_fast_glu_bwd(act, n, g, u, dy, dg, du);
-    tt_ref_glu_bwd(act, n, g, u, dy, dg2, du2);
-    tt_check_compare(&w, "dg", n, dg, dg2, bg);
-    tt_check_compare(&w, "du", n, du, du2, bu);
+    WHERE(w, "glu_bwd", "act %d R %lld F %lld", act, (long long)R, (long long)F);
+    float *dg2 = tt_check_copy(&c, extent(R, F, ldg), dg), *du2 = tt_check_copy(&c, extent(R, F, ldu), du);
+    double d = tt_check_largest(R * F, dy), was_g = acc ? tt_check_largest_rows(R, F, dg, ldg) : 0;
+    double was_u = acc ? tt_check_largest_rows(R, F, du, ldu) : 0;
+    double bg = 16 * ULP * d * tt_check_largest_rows(R, F, u, ldu) + 2 * ULP * was_g;
+    double bu = 16 * ULP * d * fmax(1, tt_check_largest_rows(R, F, g, ldg)) + 2 * ULP * was_u;
+    tt_fast_glu_bwd(act, R, F, g, ldg, u, ldu, dy, dg, du, acc);
+    tt_ref_glu_bwd(act, R, F, g, ldg, u, ldu, dy, dg2, du2, acc);
+    for (int64_t r = 0; r < R && dg; r++) tt_check_compare(&w, "dg", F, dg + r * ldg, dg2 + r * ldg, bg);
+    for (int64_t r = 0; r < R && du; r++) tt_check_compare(&w, "du", F, du + r * ldu, du2 + r * ldu, bu);
 }

@@ -61,35 +61,110 @@ INLINE void act_bwd(tt_act act, int64_t n, const float *restrict x, const float 
 CLONES void tt_fast_act_bwd(tt_act act, int64_t n, const float *x, const float *dy,
                             float *dx){EACH_ACT(act_bwd, n, x, dy, dx)}
 
-INLINE void glu_fwd(tt_act act, int64_t n, const float *restrict g, const float *restrict u, float *restrict y)
+INLINE void glu_fwd(tt_act act, int64_t R, int64_t F, const float *restrict g, int64_t ldg, const float *restrict u,
+                    int64_t ldu, float *restrict y)
 {
+    for (int64_t r = 0; r < R; r++, g += ldg, u += ldu, y += F) {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) y[i] = value(act, g[i]) * u[i];
-}
-
-CLONES void tt_fast_glu_fwd(tt_act act, int64_t n, const float *g, const float *u,
-                            float *y){EACH_ACT(glu_fwd, n, g, u, y)}
-
-INLINE void glu_bwd(tt_act act, int64_t n, const float *restrict g, const float *restrict u, const float *restrict dy,
-                    float *restrict dg, float *restrict du)
-{
-    if (dg && du) {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) {
-            dg[i] += dy[i] * u[i] * slope(act, g[i]);
-            du[i] += dy[i] * value(act, g[i]);
-        }
-    } else if (dg) {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) dg[i] += dy[i] * u[i] * slope(act, g[i]);
-    } else if (du) {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) du[i] += dy[i] * value(act, g[i]);
+        for (int64_t i = 0; i < F; i++) y[i] = value(act, g[i]) * u[i];
     }
 }
 
-CLONES void tt_fast_glu_bwd(tt_act act, int64_t n, const float *g, const float *u, const float *dy, float *dg,
-                            float *du)
+CLONES void tt_fast_glu_fwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                            float *y){EACH_ACT(glu_fwd, R, F, g, ldg, u, ldu, y)}
+
+/* One row; dg or du NULL: not wanted. */
+INLINE void glu_row_bwd(tt_act act, int64_t F, const float *restrict g, const float *restrict u,
+                        const float *restrict dy, float *restrict dg, float *restrict du, bool acc)
 {
-    EACH_ACT(glu_bwd, n, g, u, dy, dg, du)
+    if (dg && du && !acc) {
+#pragma omp simd
+        for (int64_t i = 0; i < F; i++) {
+            dg[i] = dy[i] * u[i] * slope(act, g[i]);
+            du[i] = dy[i] * value(act, g[i]);
+        }
+        return;
+    }
+    float was = acc ? 1 : 0;
+    for (int64_t i = 0; i < F && dg && !acc; i++) dg[i] = 0;
+    for (int64_t i = 0; i < F && du && !acc; i++) du[i] = 0;
+    if (dg) {
+#pragma omp simd
+        for (int64_t i = 0; i < F; i++) dg[i] = was * dg[i] + dy[i] * u[i] * slope(act, g[i]);
+    }
+    if (du) {
+#pragma omp simd
+        for (int64_t i = 0; i < F; i++) du[i] = was * du[i] + dy[i] * value(act, g[i]);
+    }
+}
+
+INLINE void glu_bwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                    const float *dy, float *dg, float *du, bool acc)
+{
+    for (int64_t r = 0; r < R; r++)
+        glu_row_bwd(act, F, g + r * ldg, u + r * ldu, dy + r * F, dg ? dg + r * ldg : NULL, du ? du + r * ldu : NULL,
+                    acc);
+}
+
+CLONES void tt_fast_glu_bwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                            const float *dy, float *dg, float *du,
+                            bool acc){EACH_ACT(glu_bwd, R, F, g, ldg, u, ldu, dy, dg, du, acc)}
+
+/* ---- bf16 ---------------------------------------------------------------------------------------------------------*/
+
+INLINE void act_fwd_half(tt_act act, int64_t n, const tt_bf16 *restrict x, tt_bf16 *restrict y)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) y[i] = vhalf(value(act, vwide(x[i])));
+}
+
+CLONES void tt_fast_act_fwd_half(tt_act act, int64_t n, const tt_bf16 *x, tt_bf16 *y){EACH_ACT(act_fwd_half, n, x, y)}
+
+INLINE void act_bwd_half(tt_act act, int64_t n, const tt_bf16 *restrict x, const tt_bf16 *restrict dy,
+                         tt_bf16 *restrict dx)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) dx[i] = vhalf(vwide(dy[i]) * slope(act, vwide(x[i])));
+}
+
+CLONES void tt_fast_act_bwd_half(tt_act act, int64_t n, const tt_bf16 *x, const tt_bf16 *dy,
+                                 tt_bf16 *dx){EACH_ACT(act_bwd_half, n, x, dy, dx)}
+
+INLINE void glu_fwd_half(tt_act act, int64_t R, int64_t F, const tt_bf16 *restrict g, int64_t ldg,
+                         const tt_bf16 *restrict u, int64_t ldu, tt_bf16 *restrict y)
+{
+    for (int64_t r = 0; r < R; r++, g += ldg, u += ldu, y += F) {
+#pragma omp simd
+        for (int64_t i = 0; i < F; i++) y[i] = vhalf(value(act, vwide(g[i])) * vwide(u[i]));
+    }
+}
+
+CLONES void tt_fast_glu_fwd_half(tt_act act, int64_t R, int64_t F, const tt_bf16 *g, int64_t ldg, const tt_bf16 *u,
+                                 int64_t ldu, tt_bf16 *y){EACH_ACT(glu_fwd_half, R, F, g, ldg, u, ldu, y)}
+
+INLINE void glu_row_bwd_half(tt_act act, int64_t F, const tt_bf16 *restrict g, const tt_bf16 *restrict u,
+                             const tt_bf16 *restrict dy, tt_bf16 *restrict dg, tt_bf16 *restrict du)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < F; i++) {
+        float x = vwide(g[i]), d = vwide(dy[i]);
+        dg[i] = vhalf(d * vwide(u[i]) * slope(act, x));
+        du[i] = vhalf(d * value(act, x));
+    }
+}
+
+/* A side that nobody wants is written to scratch. */
+INLINE void glu_bwd_half(tt_act act, int64_t R, int64_t F, const tt_bf16 *g, int64_t ldg, const tt_bf16 *u, int64_t ldu,
+                         const tt_bf16 *dy, tt_bf16 *dg, tt_bf16 *du, tt_bf16 *unwanted)
+{
+    for (int64_t r = 0; r < R; r++)
+        glu_row_bwd_half(act, F, g + r * ldg, u + r * ldu, dy + r * F, dg ? dg + r * ldg : unwanted,
+                         du ? du + r * ldu : unwanted + F);
+}
+
+CLONES void tt_fast_glu_bwd_half(tt_act act, int64_t R, int64_t F, const tt_bf16 *g, int64_t ldg, const tt_bf16 *u,
+                                 int64_t ldu, const tt_bf16 *dy, tt_bf16 *dg, tt_bf16 *du)
+{
+    tt_bf16 *unwanted = tt_scratch(SCRATCH_ROWS, 2 * (size_t)F * sizeof *unwanted);
+    EACH_ACT(glu_bwd_half, R, F, g, ldg, u, ldu, dy, dg, du, unwanted)
 }

@@ -78,7 +78,30 @@ CLONES static void affine(float *z, int64_t V, float mul, float minus)
     for (int64_t v = 0; v < V; v++) z[v] = z[v] * mul - minus;
 }
 
-/* One row of logits: losses out, z becomes weight * d token / dz if wanted. Returns the token's loss. */
+/* As affine, the result rounded and written over z from its front: element v lies behind what is still to be read. */
+typedef tt_bf16 __attribute__((may_alias)) half_over;
+CLONES static void affine_half(float *z, int64_t V, float mul, float minus)
+{
+    half_over *to = (half_over *)z;
+#pragma omp simd
+    for (int64_t v = 0; v < V; v++) to[v] = vhalf(z[v] * mul - minus);
+}
+
+static bool wants_gradient(const tt_head *t) { return t->dh || t->dhh || t->dW; }
+
+static void row_gradient(const tt_head *t, int64_t y, float *z, float mul, float minus, float hit)
+{
+    float zy = z[y] * mul - minus - hit;
+    if (t->hh) {
+        affine_half(z, t->V, mul, minus);
+        ((half_over *)z)[y] = vhalf(zy);
+    } else {
+        affine(z, t->V, mul, minus);
+        z[y] = zy;
+    }
+}
+
+/* One row of logits: losses out, z becomes weight * d token / dz if wanted (in bf16: its front half). Returns the token's loss. */
 static double row_loss(const tt_head *t, int64_t r, float *z)
 {
     int64_t V = t->V, best = best_of(z, V), y = t->y[r];
@@ -87,11 +110,9 @@ static double row_loss(const tt_head *t, int64_t r, float *z)
     double sum = exp_sum(z, V, top), lse = top + log(sum), nll = lse - zy;
     if (t->nll) t->nll[r] = (float)nll;
     if (t->argmax) t->argmax[r] = (int32_t)best;
-    if (t->dh || t->dW) {
-        affine(z, V, (float)(t->weight[r] * (1 + 2 * t->zloss * lse) / sum),
-               (float)(t->weight[r] * smooth / (double)V));
-        z[y] -= (float)(t->weight[r] * (1 - smooth));
-    }
+    if (wants_gradient(t))
+        row_gradient(t, y, z, (float)(t->weight[r] * (1 + 2 * t->zloss * lse) / sum),
+                     (float)(t->weight[r] * smooth / (double)V), (float)(t->weight[r] * (1 - smooth)));
     double token = (1 - smooth) * nll + smooth * (lse - mean) + t->zloss * lse * lse;
     t->token[r] = (float)token;
     return t->weight[r] * token;
@@ -104,26 +125,82 @@ typedef struct rows {
     int64_t *at; /* [n] row numbers */
     const float *h;
     float *dh;
+    const tt_bf16 *hh;
+    tt_bf16 *dhh;
 } rows;
 
-static void scatter_add(const rows *c, int64_t D, float *dh)
+static void scatter(const tt_head *t, const rows *c)
 {
-    for (int64_t i = 0; i < c->n; i++) tt_fast_add(D, c->dh + i * D, dh + c->at[i] * D);
+    int64_t D = t->D;
+    for (int64_t i = 0; i < c->n && t->dh; i++) tt_fast_add(D, c->dh + i * D, t->dh + c->at[i] * D);
+    for (int64_t i = 0; i < c->n && t->dhh; i++)
+        memcpy(t->dhh + c->at[i] * D, c->dhh + i * D, (size_t)D * sizeof *c->dhh);
+}
+
+static void gradients(const tt_head *t, const rows *c, const float *z)
+{
+    int64_t V = t->V, D = t->D;
+    if (t->dh) tt_fast_gemm(false, false, c->n, D, V, t->scale, z, V, t->W, D, c->together ? 1 : 0, c->dh, D);
+    if (t->dW) tt_fast_gemm(true, false, V, D, c->n, t->scale, z, V, c->h, D, 1, t->dW, D);
+}
+
+static void gradients_half(const tt_head *t, const rows *c, const float *z)
+{
+    int64_t V = t->V, D = t->D, ld = 2 * V;
+    const tt_bf16 *g = (const tt_bf16 *)z;
+    if (t->dhh) tt_fast_gemm_half(false, false, c->n, D, V, t->scale, g, ld, t->Wh, D, 0, TT_HALF, c->dhh, D);
+    if (t->dh)
+        tt_fast_gemm_half(false, false, c->n, D, V, t->scale, g, ld, t->Wh, D, c->together ? 1 : 0, TT_SINGLE, c->dh,
+                          D);
+    if (t->dW) tt_fast_gemm_half(true, false, V, D, c->n, t->scale, g, ld, c->hh, D, 1, TT_SINGLE, t->dW, D);
+}
+
+/* Added in the order of the rows, whoever computed them. */
+static double rows_loss(const tt_head *t, const rows *c, float *z)
+{
+    double *loss = tt_scratch(SCRATCH_SPLIT, (size_t)c->n * sizeof *loss), sum = 0;
+    if (tt_threads() == 1) {
+        for (int64_t i = 0; i < c->n; i++) loss[i] = row_loss(t, c->at[i], z + i * t->V);
+    } else {
+#pragma omp parallel for schedule(static)
+        for (int64_t i = 0; i < c->n; i++) loss[i] = row_loss(t, c->at[i], z + i * t->V);
+    }
+    for (int64_t i = 0; i < c->n; i++) sum += loss[i];
+    return sum;
 }
 
 static double chunk_loss(const tt_head *t, const rows *c, float *z)
 {
     int64_t V = t->V, D = t->D;
-    double loss = 0;
-    if (t->dh || t->dW)
+    double loss;
+    if (t->hh)
+        tt_fast_gemm_half(false, true, c->n, V, D, t->scale, c->hh, D, t->Wh, D, 0, TT_SINGLE, z, V);
+    else if (wants_gradient(t))
         tt_fast_gemm(false, true, c->n, V, D, t->scale, c->h, D, t->W, D, 0, z, V);
     else
         tt_fast_linear(c->n, V, D, t->scale, c->h, t->W, z);
-    for (int64_t i = 0; i < c->n; i++) loss += row_loss(t, c->at[i], z + i * V);
-    if (t->dh) tt_fast_gemm(false, false, c->n, D, V, t->scale, z, V, t->W, D, c->together ? 1 : 0, c->dh, D);
-    if (t->dh && !c->together) scatter_add(c, D, t->dh);
-    if (t->dW) tt_fast_gemm(true, false, V, D, c->n, t->scale, z, V, c->h, D, 1, t->dW, D);
+    loss = rows_loss(t, c, z);
+    if (t->hh)
+        gradients_half(t, c, z);
+    else
+        gradients(t, c, z);
+    if (!c->together) scatter(t, c);
     return loss;
+}
+
+static void leave_out(const tt_head *t, int64_t r)
+{
+    t->token[r] = 0;
+    if (t->nll) t->nll[r] = 0;
+    if (t->argmax) t->argmax[r] = -1;
+    if (t->dhh) memset(t->dhh + r * t->D, 0, (size_t)t->D * sizeof *t->dhh);
+}
+
+/* Rows of size bytes each, gathered into work. */
+static void gather(const rows *c, const void *h, size_t size, void *work)
+{
+    for (int64_t i = 0; i < c->n; i++)
+        memcpy((char *)work + (size_t)i * size, (const char *)h + (size_t)c->at[i] * size, size);
 }
 
 /* The next chunk of rows that count, from row r on; returns the row after it. work: 2 * chunk * D floats. */
@@ -131,22 +208,22 @@ static int64_t next_chunk(const tt_head *t, int64_t r, float *work, rows *c)
 {
     c->n = 0;
     for (; r < t->R && c->n < t->chunk; r++) {
-        if (t->y[r] >= 0) {
-            assert(t->y[r] < t->V);
+        assert(t->y[r] < t->V);
+        if (t->y[r] >= 0)
             c->at[c->n++] = r;
-            continue;
-        }
-        t->token[r] = 0;
-        if (t->nll) t->nll[r] = 0;
-        if (t->argmax) t->argmax[r] = -1;
+        else
+            leave_out(t, r);
     }
     if (c->n == 0) return r;
-    int64_t D = t->D;
-    c->together = c->at[c->n - 1] - c->at[0] == c->n - 1;
-    c->h = c->together ? t->h + c->at[0] * D : work;
-    c->dh = !t->dh ? NULL : c->together ? t->dh + c->at[0] * D : work + t->chunk * D;
-    for (int64_t i = 0; i < c->n && !c->together; i++)
-        memcpy(work + i * D, t->h + c->at[i] * D, (size_t)D * sizeof *work);
+    int64_t D = t->D, first = c->at[0];
+    float *work2 = work + t->chunk * D;
+    c->together = c->at[c->n - 1] - first == c->n - 1;
+    c->h = c->together && t->h ? t->h + first * D : work;
+    c->hh = c->together && t->hh ? t->hh + first * D : (const tt_bf16 *)work;
+    c->dh = c->together && t->dh ? t->dh + first * D : work2;
+    c->dhh = c->together && t->dhh ? t->dhh + first * D : (tt_bf16 *)work2;
+    if (!c->together && t->hh) gather(c, t->hh, (size_t)D * sizeof *t->hh, work);
+    if (!c->together && !t->hh) gather(c, t->h, (size_t)D * sizeof *t->h, work);
     return r;
 }
 

@@ -5,16 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KERN_TABLE(p)                                                                                             \
-    .gemm = p##_gemm, .rms_fwd = p##_rms_fwd, .rms_bwd = p##_rms_bwd, .ln_fwd = p##_ln_fwd, .ln_bwd = p##_ln_bwd, \
-    .act_fwd = p##_act_fwd, .act_bwd = p##_act_bwd, .glu_fwd = p##_glu_fwd, .glu_bwd = p##_glu_bwd,               \
-    .attn_fwd = p##_attn_fwd, .attn_bwd = p##_attn_bwd, .embed_fwd = p##_embed_fwd, .embed_bwd = p##_embed_bwd,   \
-    .dropout = p##_dropout, .linear = p##_linear, .head = p##_head, .logsumexp = p##_logsumexp, .add = p##_add,   \
-    .scale = p##_scale, .sumsq = p##_sumsq, .adam = p##_adam, .adafactor = p##_adafactor
+/* What split.c divides among threads in the fast table. */
+#define KERN_SPLIT(p)                                                                                                 \
+    .rms_fwd = p##_rms_fwd, .rms_bwd = p##_rms_bwd, .ln_fwd = p##_ln_fwd, .ln_bwd = p##_ln_bwd,                       \
+    .act_fwd = p##_act_fwd, .act_bwd = p##_act_bwd, .glu_fwd = p##_glu_fwd, .glu_bwd = p##_glu_bwd,                   \
+    .embed_fwd = p##_embed_fwd, .embed_bwd = p##_embed_bwd, .linear = p##_linear, .add = p##_add, .scale = p##_scale, \
+    .adam = p##_adam, .add_rms_fwd = p##_add_rms_fwd, .add_rms_bwd = p##_add_rms_bwd, .to_half = p##_to_half,         \
+    .add_half = p##_add_half, .act_fwd_half = p##_act_fwd_half, .act_bwd_half = p##_act_bwd_half,                     \
+    .glu_fwd_half = p##_glu_fwd_half, .glu_bwd_half = p##_glu_bwd_half
+#define KERN_WHOLE(p)                                                                                               \
+    .gemm = p##_gemm, .attn_fwd = p##_attn_fwd, .attn_bwd = p##_attn_bwd, .dropout = p##_dropout, .head = p##_head, \
+    .logsumexp = p##_logsumexp, .sumsq = p##_sumsq, .adafactor = p##_adafactor, .gemm_half = p##_gemm_half,         \
+    .dropout_half = p##_dropout_half, .attn_fwd_half = p##_attn_fwd_half, .attn_bwd_half = p##_attn_bwd_half
 
-const tt_kern tt_kern_ref = {.name = "ref", KERN_TABLE(tt_ref)};
-const tt_kern tt_kern_fast = {.name = "fast", KERN_TABLE(tt_fast)};
-const tt_kern tt_kern_check = {.name = "check", KERN_TABLE(tt_check)};
+const tt_kern tt_kern_ref = {.name = "ref", KERN_WHOLE(tt_ref), KERN_SPLIT(tt_ref)};
+const tt_kern tt_kern_fast = {.name = "fast", KERN_WHOLE(tt_fast), KERN_SPLIT(tt_split)};
+const tt_kern tt_kern_check = {.name = "check", KERN_WHOLE(tt_check), KERN_SPLIT(tt_check)};
 
 const tt_kern *tt_kern_get(void)
 {

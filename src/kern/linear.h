@@ -32,4 +32,28 @@ INLINE lanes load(const float *x)
     return v;
 }
 
+/* Blocks of S x S lanes change places across the diagonal of a and the row S below. */
+#define SWAP_BLOCKS(S, A, B)                       \
+    do {                                           \
+        picks lo, hi;                              \
+        for (int p = 0; p < LANES; p++) {          \
+            lo[p] = p & (S) ? p - (S) + LANES : p; \
+            hi[p] = p & (S) ? p + LANES : p + (S); \
+        }                                          \
+        lanes a_ = (A), b_ = (B);                  \
+        (A) = __builtin_shuffle(a_, b_, lo);       \
+        (B) = __builtin_shuffle(a_, b_, hi);       \
+    } while (0)
+
+INLINE void turn(lanes *m)
+{
+    for (int i = 0; i < 8; i++) SWAP_BLOCKS(8, m[i], m[i + 8]);
+    for (int i = 0; i < LANES; i++)
+        if (!(i & 4)) SWAP_BLOCKS(4, m[i], m[i + 4]);
+    for (int i = 0; i < LANES; i++)
+        if (!(i & 2)) SWAP_BLOCKS(2, m[i], m[i + 2]);
+    for (int i = 0; i < LANES; i++)
+        if (!(i & 1)) SWAP_BLOCKS(1, m[i], m[i + 1]);
+}
+
 #endif

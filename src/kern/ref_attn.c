@@ -1,5 +1,5 @@
 /* Reference: softmax attention over segments, one query and one head at a time, in double. */
-#include "impl.h"
+#include "attn.h"
 
 #include <math.h>
 
@@ -123,4 +123,21 @@ void tt_ref_attn_bwd(const tt_attn *a, const float *q, int64_t ldq, const float 
                 int64_t r = a->seg[n].q0 + i, at = r * ldo + h * a->K;
                 query_bwd(&x, n, h, i, o + at, dout + at, lse[r * a->H + h], p, &g);
             }
+}
+
+/* bf16: the same in fp32 on the operands as they are, rounded once at the end. */
+void tt_ref_attn_fwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                          const tt_bf16 *v, int64_t ldv, tt_bf16 *o, int64_t ldo, float *lse)
+{
+    attn_call c = {a, q, k, v, .out = o, .lse_out = lse, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
+    tt_attn_wide_fwd(tt_ref_attn_fwd, &c);
+}
+
+void tt_ref_attn_bwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
+                          const tt_bf16 *v, int64_t ldv, const tt_bf16 *o, const tt_bf16 *dout, int64_t ldo,
+                          const float *lse, tt_bf16 *dq, tt_bf16 *dk, tt_bf16 *dv, float *dbias)
+{
+    attn_call c = {a,        q,        k,        v,          o,          dout,       lse,
+                   .dq = dq, .dk = dk, .dv = dv, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
+    tt_attn_wide_bwd(tt_ref_attn_bwd, &c, dbias);
 }

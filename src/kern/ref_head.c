@@ -2,6 +2,7 @@
 #include "impl.h"
 
 #include <math.h>
+#include <string.h>
 
 static void logits(const tt_head *t, const float *h, double *z)
 {
@@ -65,7 +66,7 @@ static double row_loss(const tt_head *t, int64_t r, double *z)
     return (1 - (double)t->smooth) * nll + t->smooth * (lse - mean) + t->zloss * lse * lse;
 }
 
-double tt_ref_head(const tt_head *t)
+static double head_f32(const tt_head *t)
 {
     double *z = tt_scratch(SCRATCH_HEAD, (size_t)t->V * sizeof *z), loss = 0;
     for (int64_t r = 0; r < t->R; r++) {
@@ -82,3 +83,21 @@ double tt_ref_head(const tt_head *t)
     }
     return loss;
 }
+
+/* Widened; the gradient of the logits is not rounded, as it is in fast. */
+static double head_bf16(const tt_head *t)
+{
+    size_t wide = (size_t)(t->R * t->D), table = (size_t)(t->V * t->D);
+    float *h = tt_scratch(SCRATCH_WIDE, (2 * wide + table) * sizeof *h), *dh = h + wide, *W = dh + wide;
+    tt_f32_from_bf16(t->R * t->D, t->hh, h);
+    tt_f32_from_bf16(t->V * t->D, t->Wh, W);
+    tt_head u = *t;
+    u.h = h;
+    u.W = W;
+    if (t->dhh) u.dh = memset(dh, 0, wide * sizeof *dh);
+    double loss = head_f32(&u);
+    if (t->dhh) tt_bf16_from_f32(t->R * t->D, dh, t->dhh);
+    return loss;
+}
+
+double tt_ref_head(const tt_head *t) { return t->hh ? head_bf16(t) : head_f32(t); }

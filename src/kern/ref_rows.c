@@ -145,17 +145,23 @@ void tt_ref_act_bwd(tt_act act, int64_t n, const float *x, const float *dy, floa
     for (int64_t i = 0; i < n; i++) dx[i] += (float)(dy[i] * act_slope(act, x[i]));
 }
 
-void tt_ref_glu_fwd(tt_act act, int64_t n, const float *g, const float *u, float *y)
+void tt_ref_glu_fwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                    float *y)
 {
-    for (int64_t i = 0; i < n; i++) y[i] = (float)(act_value(act, g[i]) * u[i]);
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t f = 0; f < F; f++) y[r * F + f] = (float)(act_value(act, g[r * ldg + f]) * u[r * ldu + f]);
 }
 
-void tt_ref_glu_bwd(tt_act act, int64_t n, const float *g, const float *u, const float *dy, float *dg, float *du)
+void tt_ref_glu_bwd(tt_act act, int64_t R, int64_t F, const float *g, int64_t ldg, const float *u, int64_t ldu,
+                    const float *dy, float *dg, float *du, bool acc)
 {
-    for (int64_t i = 0; i < n; i++) {
-        if (dg) dg[i] += (float)((double)dy[i] * u[i] * act_slope(act, g[i]));
-        if (du) du[i] += (float)(dy[i] * act_value(act, g[i]));
-    }
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t f = 0; f < F; f++) {
+            double x = g[r * ldg + f], d = dy[r * F + f];
+            float to_g = (float)(d * u[r * ldu + f] * act_slope(act, x)), to_u = (float)(d * act_value(act, x));
+            if (dg) dg[r * ldg + f] = to_g + (acc ? dg[r * ldg + f] : 0);
+            if (du) du[r * ldu + f] = to_u + (acc ? du[r * ldu + f] : 0);
+        }
 }
 
 void tt_ref_embed_fwd(int64_t R, int64_t D, const int32_t *ids, const float *E, float *y)

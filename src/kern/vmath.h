@@ -31,6 +31,16 @@ INLINE float vfloat(uint32_t u)
     return x;
 }
 
+/* bf16 as tt_bf16_from_f32 and back. */
+INLINE float vwide(uint16_t h) { return vfloat((uint32_t)h << 16); }
+
+INLINE uint16_t vhalf(float x)
+{
+    uint32_t u = vbits(x), r = u + 0x7fffu + ((u >> 16) & 1);
+    r = (u & 0x7fffffffu) > 0x7f800000u ? u | 0x400000u : r;
+    return (uint16_t)(r >> 16);
+}
+
 /* e^x, within 2 ulp; 0 below ln 2^-126, inf above ln FLT_MAX, NaN for NaN. x = n ln 2 + r, e^r by Cephes' polynomial. */
 INLINE float vexp(float x)
 {

@@ -215,7 +215,8 @@ float *tt_decoder_step(tt_decoder *d, int n, const tt_decrow *row)
         const block *b = &m->dec.block[i];
         h = tt_add(tape, h, self_attend(d, n, row, &b->self, &d->layer[i], h));
         h = tt_add(tape, h, cross_attend(d, n, &b->cross, &d->layer[i], h));
-        h = tt_add(tape, h, tt_sub_ffn(tape, &m->cfg, &b->ff, h));
+        tt_stream s = {.h = h};
+        h = tt_add(tape, h, tt_sub_ffn(tape, &m->cfg, &b->ff, &s));
     }
     float *z = tt_t5_logits(tape, m, tt_rms(tape, h, m->dec.norm, m->cfg.eps))->x;
     tt_arena_rewind(d->a, mark); /* nothing is allocated before the caller has read them */

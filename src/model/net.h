@@ -37,10 +37,18 @@ struct tt_model {
 /* config.json -> cfg. TT_EFILE. */
 tt_err tt_t5cfg_parse(const char *json, size_t size, const char *name, tt_t5cfg *out);
 
-/* Sublayers, without the residual sum and its dropout. x: normed inside. kv: the rows attended to (NULL: the normed x itself). */
-tt_t *tt_sub_attend(tt_tape *t, const tt_t5cfg *c, const attn *w, tt_t *x, tt_t *kv, const tt_attn *a,
+/* The residual stream within a block: h, and a sublayer's result f (or NULL) that is not added to it yet, so that the sum and the norm
+ * after it are one pass. */
+typedef struct tt_stream {
+    tt_t *h, *f;
+} tt_stream;
+tt_t *tt_stream_rms(tt_tape *t, tt_stream *s, const tt_par *w, float eps); /* h <- h + drop(f); rms(h) w */
+tt_t *tt_stream_sum(tt_tape *t, tt_stream *s);                             /* h + drop(f) */
+
+/* Sublayers, without the residual sum and its dropout. The stream is normed inside. kv: the rows attended to (NULL: the normed stream itself). */
+tt_t *tt_sub_attend(tt_tape *t, const tt_t5cfg *c, const attn *w, tt_stream *s, tt_t *kv, const tt_attn *a,
                     const tt_par *bias);
-tt_t *tt_sub_ffn(tt_tape *t, const tt_t5cfg *c, const ffn *w, tt_t *x);
+tt_t *tt_sub_ffn(tt_tape *t, const tt_t5cfg *c, const ffn *w, tt_stream *s);
 /* Encoder and decoder self-attention, cross-attention, over nseg segments. */
 tt_attn tt_attn_enc(const tt_t5cfg *c, int nseg, const tt_seg *seg);
 tt_attn tt_attn_dec(const tt_t5cfg *c, int nseg, const tt_seg *seg);

@@ -17,8 +17,6 @@ static tt_t *settle(tt_tape *t, tt_t *h, tt_t *keep, tt_mark mark)
     return keep;
 }
 
-static tt_t *residual(tt_tape *t, tt_t *h, tt_t *f) { return tt_add(t, h, tt_drop(t, f)); }
-
 static void trace(tt_t **to, int i, tt_t *h)
 {
     if (to) to[i] = h;
@@ -34,16 +32,20 @@ typedef struct pass {
 static tt_t *enc_block(tt_tape *t, const void *ctx, tt_t *h, tt_t *none)
 {
     const pass *p = ctx;
-    h = residual(t, h, tt_sub_attend(t, &p->m->cfg, &p->b->self, h, NULL, p->self, p->m->enc.bias));
-    return residual(t, h, tt_sub_ffn(t, &p->m->cfg, &p->b->ff, h));
+    tt_stream s = {.h = h};
+    s.f = tt_sub_attend(t, &p->m->cfg, &p->b->self, &s, NULL, p->self, p->m->enc.bias);
+    s.f = tt_sub_ffn(t, &p->m->cfg, &p->b->ff, &s);
+    return tt_stream_sum(t, &s);
 }
 
 static tt_t *dec_block(tt_tape *t, const void *ctx, tt_t *h, tt_t *enc)
 {
     const pass *p = ctx;
-    h = residual(t, h, tt_sub_attend(t, &p->m->cfg, &p->b->self, h, NULL, p->self, p->m->dec.bias));
-    h = residual(t, h, tt_sub_attend(t, &p->m->cfg, &p->b->cross, h, enc, p->cross, NULL));
-    return residual(t, h, tt_sub_ffn(t, &p->m->cfg, &p->b->ff, h));
+    tt_stream s = {.h = h};
+    s.f = tt_sub_attend(t, &p->m->cfg, &p->b->self, &s, NULL, p->self, p->m->dec.bias);
+    s.f = tt_sub_attend(t, &p->m->cfg, &p->b->cross, &s, enc, p->cross, NULL);
+    s.f = tt_sub_ffn(t, &p->m->cfg, &p->b->ff, &s);
+    return tt_stream_sum(t, &s);
 }
 
 /* Block i of a stack. What it is given lives as long as the tape, for it may run again. */
@@ -82,7 +84,9 @@ tt_t *tt_t5_encode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t
         trace(to, i, h);
         h = run_block(t, m, &m->enc, i, self, NULL, h, NULL);
     }
-    h = tt_drop(t, tt_rms(t, h, m->enc.norm, c->eps));
+    h = tt_rms(t, h, m->enc.norm, c->eps);
+    h->wide = true; /* every layer of the decoder reads it */
+    h = tt_drop(t, h);
     trace(to, m->enc.n, h);
     return h;
 }

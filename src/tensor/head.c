@@ -16,7 +16,12 @@ double tt_head_loss(tt_tape *t, tt_t *h, const tt_par *W, float scale, const int
                     float smooth, float zloss, float *token, float *nll, int32_t *argmax)
 {
     assert(W->ndim == 2 && W->shape[1] == h->cols);
-    tt_head p = {.R = h->rows, .D = h->cols, .V = W->shape[0], .h = h->x, .W = W->w, .scale = scale};
+    bool half = h->h != NULL;
+    tt_head p = {.R = h->rows, .D = h->cols, .V = W->shape[0], .h = h->x, .hh = h->h, .scale = scale};
+    half_grad dhh = {0};
+    p.W = half ? NULL : W->w;
+    p.Wh = half ? W->h : NULL;
+    assert(p.W || p.Wh);
     p.y = y;
     p.weight = weight;
     p.smooth = smooth;
@@ -26,12 +31,16 @@ double tt_head_loss(tt_tape *t, tt_t *h, const tt_par *W, float scale, const int
     p.nll = nll;
     p.argmax = argmax;
     if (t->record) {
-        p.dh = tt_grad_add(t, h);
+        if (grad_half(h))
+            p.dhh = (dhh = tt_half_begin(t, h)).to;
+        else
+            p.dh = tt_grad_add(t, h);
         p.dW = tt_par_grad(W);
     }
     tt_mark mark = tt_arena_mark(t->a);
     p.work = TT_NEW(t->a, float, tt_head_work(p.chunk, p.V, p.D));
     double loss = t->k->head(&p);
     tt_arena_rewind(t->a, mark);
+    tt_half_end(t, dhh);
     return loss;
 }

@@ -1,48 +1,131 @@
-/* Ops over rows: linear, norms, activations, sums, dropout, embedding. Each computes at once and records its backward. */
+/* Ops over rows: norms, activations, sums, dropout, embedding. Each computes at once and records its backward. */
 #include "tape.h"
 
 #include <string.h>
 
-/* ---- y = scale * x w^T -------------------------------------------------------------------------------------*/
-typedef struct linear_node {
-    tt_node node;
-    tt_t *x;
-    const tt_par *w;
-    float scale;
-} linear_node;
-
-static void linear_back(tt_tape *t, tt_node *node)
+/* ---- sums and dropout --------------------------------------------------------------------------------------*/
+/* A result of x's shape: x's memory if that is spare, else new memory. */
+static tt_t *over(tt_tape *t, tt_t *x)
 {
-    linear_node *n = (linear_node *)node;
-    int64_t R = n->x->rows, in = n->x->cols, out = node->y->cols;
-    const float *dy = node->y->g;
-    float beta, begun, *dx = tt_grad_set(t, n->x, &beta), *dw = tt_par_grad_set(n->w, &begun);
-    if (dw) t->k->gemm(true, false, out, in, R, n->scale, dy, out, n->x->x, in, begun, dw, in);
-    if (dx) t->k->gemm(false, false, R, in, out, n->scale, dy, out, n->w->w, in, beta, dx, in);
-}
-
-static tt_t *linear(tt_tape *t, tt_t *x, const tt_par *w, float scale)
-{
-    assert(w->ndim == 2 && w->shape[1] == x->cols);
-    int64_t R = x->rows, in = x->cols, out = w->shape[0];
-    tt_t *y = tt_new(t, R, out, wants(t, x) || trains(t, w));
-    if (t->record)
-        t->k->gemm(false, true, R, out, in, scale, x->x, in, w->w, in, 0.f, y->x, out);
-    else
-        t->k->linear(R, out, in, scale, x->x, w->w, y->x);
-    y->spare = true;
-    if (!y->need) return y;
-    if (w->trained) x->spare = false;
-    linear_node *n = RECORD(t, linear_node, linear_back, y);
-    n->x = x;
-    n->w = w;
-    n->scale = scale;
+    assert(x->ld == x->cols);
+    if (!x->spare) return (x->h ? tt_new_half : tt_new)(t, x->rows, x->cols, false);
+    tt_t *y = TT_NEW(t->a, tt_t, 1);
+    *y = (tt_t){.rows = x->rows, .cols = x->cols, .ld = x->ld, .x = x->x, .h = x->h, .wide = x->wide};
+    if (x->x) x->x = NULL; /* h stays: it says what x's gradient is */
+    x->spare = false;
     return y;
 }
 
-tt_t *tt_linear(tt_tape *t, tt_t *x, const tt_par *w) { return linear(t, x, w, 1.f); }
+typedef struct add_node {
+    tt_node node;
+    tt_t *a, *b;
+    bool passed; /* the norm after the sum has passed b's gradient on */
+} add_node;
 
-tt_t *tt_logits(tt_tape *t, tt_t *h, const tt_par *W, float scale) { return linear(t, h, W, scale); }
+/* a is the residual stream, to whose gradient more is added later; b's producer reads its share before that happens. */
+static void add_back(tt_tape *t, tt_node *node)
+{
+    add_node *n = (add_node *)node;
+    if (n->b->h && !n->passed) {
+        half_grad db = tt_half_begin(t, n->b);
+        if (db.to) t->k->to_half(n->b->rows * n->b->cols, node->y->g, db.to);
+        tt_half_end(t, db);
+    } else if (!n->b->h) {
+        tt_grad_pass(t, n->b, node->y);
+    }
+    tt_grad_pass(t, n->a, node->y);
+}
+
+/* The tensor that a + b is written to, its record made; *bx is b's value, *node (or NULL) the record. */
+static tt_t *sum_of(tt_tape *t, tt_t *a, tt_t *b, const void **bx, add_node **node)
+{
+    assert(a->rows == b->rows && a->cols == b->cols && a != b && !a->h && b->ld == b->cols);
+    *bx = b->h ? (const void *)b->h : b->x;
+    *node = NULL;
+    tt_t *y = b->h ? tt_new(t, a->rows, a->cols, false) : over(t, b);
+    y->need = wants(t, a) || wants(t, b);
+    if (!y->need) return y;
+    *node = RECORD(t, add_node, add_back, y);
+    (*node)->a = a;
+    (*node)->b = b;
+    return y;
+}
+
+tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b)
+{
+    int64_t n = a->rows * a->cols;
+    const void *bx;
+    add_node *node;
+    tt_t *y = sum_of(t, a, b, &bx, &node);
+    if (b->h) {
+        memcpy(y->x, a->x, sizeof(float) * (size_t)n);
+        t->k->add_half(n, bx, y->x);
+        return y;
+    }
+    if (y->x != bx) memcpy(y->x, bx, sizeof(float) * (size_t)n);
+    t->k->add(n, a->x, y->x);
+    return y;
+}
+
+typedef struct drop_node {
+    tt_node node;
+    tt_t *x;
+    float p;
+    tt_rkey key;
+} drop_node;
+
+static void drop_back_half(tt_tape *t, drop_node *n)
+{
+    int64_t count = n->x->rows * n->x->cols;
+    tt_bf16 *dy = half_of(n->node.y->g);
+    if (tt_grad_take(n->x, n->node.y)) {
+        t->k->dropout_half(count, n->p, n->key, dy, dy);
+        return;
+    }
+    half_grad dx = tt_half_begin(t, n->x);
+    t->k->dropout_half(count, n->p, n->key, dy, dx.to);
+    tt_half_end(t, dx);
+}
+
+static void drop_back(tt_tape *t, tt_node *node)
+{
+    drop_node *n = (drop_node *)node;
+    int64_t count = n->x->rows * n->x->cols;
+    float beta, *dy = node->y->g;
+    assert(grad_half(n->x) == grad_half(node->y));
+    if (grad_half(n->x)) {
+        drop_back_half(t, n);
+        return;
+    }
+    if (tt_grad_take(n->x, node->y)) {
+        t->k->dropout(count, n->p, n->key, dy, dy, false);
+        return;
+    }
+    float *dx = tt_grad_set(t, n->x, &beta);
+    t->k->dropout(count, n->p, n->key, dy, dx, beta != 0.f);
+}
+
+tt_t *tt_drop(tt_tape *t, tt_t *x)
+{
+    if (t->drop == 0.f) return x;
+    const float *from = x->x;
+    const tt_bf16 *from_half = x->h;
+    tt_t *y = over(t, x);
+    tt_rkey key = tt_key(t->key, "dropout", t->uses++, 0, 0);
+    if (x->h)
+        t->k->dropout_half(x->rows * x->cols, t->drop, key, from_half, y->h);
+    else
+        t->k->dropout(x->rows * x->cols, t->drop, key, from, y->x, false);
+    y->spare = true;
+    y->wide = x->wide;
+    y->need = wants(t, x);
+    if (!y->need) return y;
+    drop_node *n = RECORD(t, drop_node, drop_back, y);
+    n->x = x;
+    n->p = t->drop;
+    n->key = key;
+    return y;
+}
 
 /* ---- norms -------------------------------------------------------------------------------------------------*/
 typedef struct norm_node {
@@ -50,13 +133,20 @@ typedef struct norm_node {
     tt_t *x;
     const tt_par *w, *b;
     float *mean, *rstd;
+    add_node *sum; /* x is this sum, whose bf16 summand gets x's gradient rounded; or NULL */
 } norm_node;
 
 static void rms_back(tt_tape *t, tt_node *node)
 {
     norm_node *n = (norm_node *)node;
-    t->k->rms_bwd(n->x->rows, n->x->cols, n->x->x, n->w->w, 0.f, n->rstd, node->y->g, tt_grad_add(t, n->x),
-                  tt_par_grad(n->w));
+    tt_prec type = grad_half(node->y) ? TT_HALF : TT_SINGLE;
+    float beta, *dx = tt_grad_add(t, n->x);
+    tt_bf16 *dxh = NULL;
+    if (n->sum && dx && n->sum->b->need && !n->sum->b->g) {
+        dxh = half_of(tt_grad_set(t, n->sum->b, &beta));
+        n->sum->passed = true;
+    }
+    t->k->add_rms_bwd(type, n->x->rows, n->x->cols, n->x->x, n->w->w, n->rstd, node->y->g, dx, tt_par_grad(n->w), dxh);
 }
 
 static void layernorm_back(tt_tape *t, tt_node *node)
@@ -74,15 +164,25 @@ static void norm_record(tt_tape *t, void (*back)(tt_tape *, tt_node *), tt_t *y,
     *n = with;
 }
 
-tt_t *tt_rms(tt_tape *t, tt_t *x, const tt_par *w, float eps)
+/* x, the norm's input, is made of h and f by the same kernel where there is an f. */
+static tt_t *rms(tt_tape *t, const tt_t *h, add_node *sum, const void *fx, tt_t *x, const tt_par *w, float eps)
 {
     assert(w->n == x->cols);
-    tt_t *y = tt_new(t, x->rows, x->cols, wants(t, x) || trains(t, w));
+    bool half = halved(t);
+    tt_t *y = (half ? tt_new_half : tt_new)(t, x->rows, x->cols, wants(t, x) || trains(t, w));
     float *rstd = TT_NEW(t->a, float, x->rows);
-    t->k->rms_fwd(x->rows, x->cols, x->x, w->w, 0.f, eps, y->x, rstd);
+    t->k->add_rms_fwd(half ? TT_HALF : TT_SINGLE, x->rows, x->cols, h->x, fx, w->w, eps, x->x,
+                      half ? (void *)y->h : (void *)y->x, rstd);
     y->spare = true;
-    if (y->need) norm_record(t, rms_back, y, (norm_node){.x = x, .w = w, .rstd = rstd});
+    if (!y->need) return y;
+    norm_record(t, rms_back, y, (norm_node){.x = x, .w = w, .rstd = rstd, .sum = sum});
     return y;
+}
+
+tt_t *tt_rms(tt_tape *t, tt_t *x, const tt_par *w, float eps)
+{
+    assert(!x->h && x->ld == x->cols);
+    return rms(t, x, NULL, NULL, x, w, eps);
 }
 
 tt_t *tt_layernorm(tt_tape *t, tt_t *x, const tt_par *w, const tt_par *b, float eps)
@@ -96,6 +196,19 @@ tt_t *tt_layernorm(tt_tape *t, tt_t *x, const tt_par *w, const tt_par *b, float 
     return y;
 }
 
+tt_t *tt_add_rms(tt_tape *t, tt_t **h, tt_t *f, const tt_par *w, float eps)
+{
+    if (!f) return tt_rms(t, *h, w, eps);
+    if (!t->record || !f->h != !halved(t)) {
+        *h = tt_add(t, *h, f);
+        return tt_rms(t, *h, w, eps);
+    }
+    const void *fx;
+    add_node *node;
+    tt_t *a = *h, *x = *h = sum_of(t, a, f, &fx, &node);
+    return rms(t, a, f->h && !f->wide ? node : NULL, fx, x, w, eps);
+}
+
 /* ---- activations -------------------------------------------------------------------------------------------*/
 typedef struct act_node {
     tt_node node;
@@ -106,13 +219,24 @@ typedef struct act_node {
 static void activate_back(tt_tape *t, tt_node *node)
 {
     act_node *n = (act_node *)node;
-    t->k->act_bwd(n->act, n->g->rows * n->g->cols, n->g->x, node->y->g, tt_grad_add(t, n->g));
+    int64_t count = n->g->rows * n->g->cols;
+    if (!n->g->h) {
+        t->k->act_bwd(n->act, count, n->g->x, node->y->g, tt_grad_add(t, n->g));
+        return;
+    }
+    half_grad dx = tt_half_begin(t, n->g);
+    t->k->act_bwd_half(n->act, count, n->g->h, half_of(node->y->g), dx.to);
+    tt_half_end(t, dx);
 }
 
 tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act)
 {
-    tt_t *y = tt_new(t, x->rows, x->cols, wants(t, x));
-    t->k->act_fwd(act, x->rows * x->cols, x->x, y->x);
+    assert(x->ld == x->cols);
+    tt_t *y = (x->h ? tt_new_half : tt_new)(t, x->rows, x->cols, wants(t, x));
+    if (x->h)
+        t->k->act_fwd_half(act, x->rows * x->cols, x->h, y->h);
+    else
+        t->k->act_fwd(act, x->rows * x->cols, x->x, y->x);
     y->spare = true;
     if (!y->need) return y;
     x->spare = false;
@@ -122,103 +246,42 @@ tt_t *tt_activate(tt_tape *t, tt_t *x, tt_act act)
     return y;
 }
 
+/* Both gradients are set where both begin here, which is so unless a tensor is used elsewhere, too. */
 static void gate_back(tt_tape *t, tt_node *node)
 {
     act_node *n = (act_node *)node;
-    t->k->glu_bwd(n->act, n->g->rows * n->g->cols, n->g->x, n->u->x, node->y->g, tt_grad_add(t, n->g),
-                  tt_grad_add(t, n->u));
+    tt_t *g = n->g, *u = n->u;
+    bool acc = g->g || u->g;
+    float beta, *dg = acc ? tt_grad_add(t, g) : tt_grad_set(t, g, &beta);
+    float *du = acc ? tt_grad_add(t, u) : tt_grad_set(t, u, &beta);
+    t->k->glu_bwd(n->act, g->rows, g->cols, g->x, g->ld, u->x, u->ld, node->y->g, dg, du, acc);
+}
+
+static void gate_back_half(tt_tape *t, tt_node *node)
+{
+    act_node *n = (act_node *)node;
+    tt_t *g = n->g, *u = n->u;
+    half_grad dg = tt_half_begin(t, g), du = tt_half_begin(t, u);
+    t->k->glu_bwd_half(n->act, g->rows, g->cols, g->h, g->ld, u->h, u->ld, half_of(node->y->g), dg.to, du.to);
+    tt_half_end(t, dg);
+    tt_half_end(t, du);
 }
 
 tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act)
 {
-    assert(g->rows == u->rows && g->cols == u->cols);
-    tt_t *y = tt_new(t, g->rows, g->cols, wants(t, g) || wants(t, u));
-    t->k->glu_fwd(act, g->rows * g->cols, g->x, u->x, y->x);
+    assert(g->rows == u->rows && g->cols == u->cols && g != u && !g->h == !u->h);
+    tt_t *y = (g->h ? tt_new_half : tt_new)(t, g->rows, g->cols, wants(t, g) || wants(t, u));
+    if (g->h)
+        t->k->glu_fwd_half(act, g->rows, g->cols, g->h, g->ld, u->h, u->ld, y->h);
+    else
+        t->k->glu_fwd(act, g->rows, g->cols, g->x, g->ld, u->x, u->ld, y->x);
     y->spare = true;
     if (!y->need) return y;
     g->spare = u->spare = false;
-    act_node *n = RECORD(t, act_node, gate_back, y);
+    act_node *n = RECORD(t, act_node, g->h ? gate_back_half : gate_back, y);
     n->g = g;
     n->u = u;
     n->act = act;
-    return y;
-}
-
-/* ---- sums and dropout --------------------------------------------------------------------------------------*/
-/* A result of x's shape: x's memory if that is spare, else new memory. */
-static tt_t *over(tt_tape *t, tt_t *x)
-{
-    if (!x->spare) return tt_new(t, x->rows, x->cols, false);
-    tt_t *y = TT_NEW(t->a, tt_t, 1);
-    *y = (tt_t){.rows = x->rows, .cols = x->cols, .x = x->x};
-    x->x = NULL;
-    x->spare = false;
-    return y;
-}
-
-typedef struct add_node {
-    tt_node node;
-    tt_t *a, *b;
-} add_node;
-
-/* a is the residual stream, to whose gradient more is added later; b's producer reads its share before that happens. */
-static void add_back(tt_tape *t, tt_node *node)
-{
-    add_node *n = (add_node *)node;
-    tt_grad_pass(t, n->b, node->y);
-    tt_grad_pass(t, n->a, node->y);
-}
-
-tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b)
-{
-    assert(a->rows == b->rows && a->cols == b->cols && a != b);
-    int64_t n = a->rows * a->cols;
-    const float *bx = b->x;
-    tt_t *y = over(t, b);
-    if (y->x != bx) memcpy(y->x, bx, sizeof(float) * (size_t)n);
-    t->k->add(n, a->x, y->x);
-    y->need = wants(t, a) || wants(t, b);
-    if (!y->need) return y;
-    add_node *node = RECORD(t, add_node, add_back, y);
-    node->a = a;
-    node->b = b;
-    return y;
-}
-
-typedef struct drop_node {
-    tt_node node;
-    tt_t *x;
-    float p;
-    tt_rkey key;
-} drop_node;
-
-static void drop_back(tt_tape *t, tt_node *node)
-{
-    drop_node *n = (drop_node *)node;
-    int64_t count = n->x->rows * n->x->cols;
-    float beta, *dy = node->y->g;
-    if (tt_grad_take(n->x, node->y)) {
-        t->k->dropout(count, n->p, n->key, dy, dy, false);
-        return;
-    }
-    float *dx = tt_grad_set(t, n->x, &beta);
-    t->k->dropout(count, n->p, n->key, dy, dx, beta != 0.f);
-}
-
-tt_t *tt_drop(tt_tape *t, tt_t *x)
-{
-    if (t->drop == 0.f) return x;
-    const float *from = x->x;
-    tt_t *y = over(t, x);
-    tt_rkey key = tt_key(t->key, "dropout", t->uses++, 0, 0);
-    t->k->dropout(x->rows * x->cols, t->drop, key, from, y->x, false);
-    y->spare = true;
-    y->need = wants(t, x);
-    if (!y->need) return y;
-    drop_node *n = RECORD(t, drop_node, drop_back, y);
-    n->x = x;
-    n->p = t->drop;
-    n->key = key;
     return y;
 }
 

@@ -38,11 +38,28 @@ static void buf_drop(tt_tape *t, float *g)
 
 static size_t bytes_of(const tt_t *x) { return sizeof(float) * (size_t)(x->rows * x->cols); }
 
+/* Of x's gradient. */
+static int64_t grad_floats(const tt_t *x)
+{
+    int64_t n = x->rows * x->cols;
+    return grad_half(x) ? (n + 1) / 2 : n;
+}
+
+/* The place of a view's gradient in that of the tensor it is part of. Never shared: no op passes a view's buffer on. */
+static float *view_grad(tt_tape *t, tt_t *x)
+{
+    tt_t *of = x->of;
+    if (!of->g) of->g = buf_get(t, grad_floats(of));
+    int64_t at = of->h ? x->h - of->h : x->x - of->x;
+    return grad_half(of) ? (float *)(void *)(half_of(of->g) + at) : of->g + at;
+}
+
 /* Before anything is added to a buffer that another tensor still reads. */
 static void unshare(tt_tape *t, tt_t *x)
 {
     if (buf_of(x->g)->holders == 1) return;
-    float *mine = memcpy(buf_get(t, x->rows * x->cols), x->g, bytes_of(x));
+    int64_t n = grad_floats(x);
+    float *mine = memcpy(buf_get(t, n), x->g, sizeof(float) * (size_t)n);
     buf_drop(t, x->g);
     x->g = mine;
 }
@@ -51,17 +68,25 @@ float *tt_grad_set(tt_tape *t, tt_t *x, float *beta)
 {
     if (!x->need) return NULL;
     *beta = x->g ? 1.f : 0.f;
-    if (x->g)
+    if (x->of)
+        x->g = view_grad(t, x);
+    else if (x->g)
         unshare(t, x);
     else
-        x->g = buf_get(t, x->rows * x->cols);
+        x->g = buf_get(t, grad_floats(x));
     return x->g;
+}
+
+void tt_view_clear(tt_t *x)
+{
+    size_t size = grad_half(x) ? sizeof(tt_bf16) : sizeof(float);
+    for (int64_t r = 0; r < x->rows; r++) memset((char *)x->g + (size_t)(r * x->ld) * size, 0, (size_t)x->cols * size);
 }
 
 float *tt_grad_add(tt_tape *t, tt_t *x)
 {
     float beta, *g = tt_grad_set(t, x, &beta);
-    if (g && beta == 0.f) memset(g, 0, bytes_of(x));
+    if (g && beta == 0.f) tt_view_clear(x);
     return g;
 }
 
@@ -109,14 +134,26 @@ void tt_tape_begin(tt_tape *t, tt_arena *a, const tt_kern *k, bool record, float
 tt_t *tt_new(tt_tape *t, int64_t rows, int64_t cols, bool need)
 {
     tt_t *y = TT_NEW(t->a, tt_t, 1);
-    *y = (tt_t){.rows = rows, .cols = cols, .x = TT_NEW(t->a, float, rows *cols), .need = need};
+    *y = (tt_t){.rows = rows, .cols = cols, .ld = cols, .x = TT_NEW(t->a, float, rows *cols), .need = need};
+    return y;
+}
+
+tt_t *tt_new_half(tt_tape *t, int64_t rows, int64_t cols, bool need)
+{
+    tt_t *y = TT_NEW(t->a, tt_t, 1);
+    *y = (tt_t){.rows = rows, .cols = cols, .ld = cols, .h = TT_NEW(t->a, tt_bf16, rows * cols), .need = need};
     return y;
 }
 
 void tt_seed(tt_tape *t, tt_t *y, const float *dy)
 {
     assert(y->need);
-    t->k->add(y->rows * y->cols, dy, tt_grad_add(t, y));
+    half_grad to = {0};
+    if (!grad_half(y))
+        t->k->add(y->rows * y->cols, dy, tt_grad_add(t, y));
+    else if ((to = tt_half_begin(t, y)).to)
+        t->k->to_half(y->rows * y->cols, dy, to.to);
+    tt_half_end(t, to);
 }
 
 void *tt_tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y)

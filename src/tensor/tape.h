@@ -23,10 +23,27 @@ float *tt_par_grad(const tt_par *p);
 /* The same for a kernel that can overwrite: *beta is 0 at the first contribution (memory not cleared), else 1. */
 float *tt_par_grad_set(const tt_par *p, float *beta);
 
+static inline bool halved(const tt_tape *t) { return t->half && t->record; }
+/* Is x's gradient stored as bf16? */
+static inline bool grad_half(const tt_t *x) { return x->h && !x->wide; }
+static inline tt_bf16 *half_of(float *g) { return (tt_bf16 *)(void *)g; }
+
 /* x's gradient, to be added to: cleared when this is the first contribution. NULL if x needs none. */
 float *tt_grad_add(tt_tape *t, tt_t *x);
+/* x->g = 0: of a view, its columns. */
+void tt_view_clear(tt_t *x);
 /* x's gradient for a kernel that can overwrite: *beta is 0 at the first contribution (memory not cleared), else 1. */
 float *tt_grad_set(tt_tape *t, tt_t *x, float *beta);
+/* Where a kernel sets a bf16 tensor's gradient: the gradient itself, or memory that tt_half_end adds to it. NULL if x needs none. */
+typedef struct half_grad {
+    tt_t *x;
+    tt_bf16 *to;
+} half_grad;
+half_grad tt_half_begin(tt_tape *t, tt_t *x);
+void tt_half_end(tt_tape *t, half_grad g);
+/* x as bf16: x itself if it is, else a rounded copy with its own record. */
+tt_t *tt_halve(tt_tape *t, tt_t *x);
+
 /* x's gradient += y's, without a copy where x has none yet. */
 void tt_grad_pass(tt_tape *t, tt_t *x, tt_t *y);
 /* Takes y's gradient buffer for x if nobody else holds it and x has none (for in-place backwards); false otherwise. */

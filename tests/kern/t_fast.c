@@ -144,8 +144,10 @@ static void activations(void)
         if (n > 3) g[0] = 0, g[1] = -1e4f, g[2] = 1e4f;
         K->act_fwd(act, n, g, y);
         K->act_bwd(act, n, g, dy, dg);
-        K->glu_fwd(act, n, g, u, y);
-        K->glu_bwd(act, n, g, u, dy, pick(&r, 0, 3) ? dg : NULL, pick(&r, 0, 3) ? du : NULL);
+        /* Rows of F with gaps, g and u side by side as one product makes them. */
+        int64_t F = pick(&r, 1, 100), ld = pick(&r, 2 * (int)F, 2 * (int)F + 9), R = n / ld;
+        K->glu_fwd(act, R, F, g, ld, g + F, ld, y);
+        K->glu_bwd(act, R, F, g, ld, u, F, dy, pick(&r, 0, 3) ? dg : NULL, pick(&r, 0, 3) ? du : NULL, pick(&r, 0, 1));
         free(g), free(u), free(dy), free(y), free(dg), free(du);
     }
     ok(1, "activations agree");

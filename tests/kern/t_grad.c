@@ -94,7 +94,7 @@ static void norms(const tt_kern *k)
 static double glu_value(const problem *p)
 {
     float y[200];
-    tt_kern_ref.glu_fwd(*(const tt_act *)p->more, p->n[0], p->arg[0], p->arg[1], y);
+    tt_kern_ref.glu_fwd(*(const tt_act *)p->more, 1, p->n[0], p->arg[0], p->n[0], p->arg[1], p->n[0], y);
     return dot(p->n[0], p->c, y);
 }
 
@@ -108,7 +108,7 @@ static void gates(const tt_kern *k)
     for (tt_act act = TT_RELU; act <= TT_IDENTITY; act++) {
         float dg[N] = {0}, du[N] = {0};
         problem p = {.arg = {g, u}, .n = {N, N}, .c = c, .value = glu_value, .more = &act};
-        k->glu_bwd(act, N, g, u, c, dg, du);
+        k->glu_bwd(act, 1, N, g, N, u, N, c, dg, du, act % 2);
         double a = difference(&p, 0, dg), b = difference(&p, 1, du);
         ok(a <= 3e-4 && b <= 3e-4, "%s: gate of activation %d: off by %.2g, %.2g", k->name, act, a, b);
     }
@@ -243,7 +243,7 @@ static void rows_at(int s, float *out, int64_t *n)
     tt_kern_fast.rms_bwd(R, D, X, W, 0, rstd, G, dx, dw);
     tt_kern_fast.ln_fwd(R, D, X, W, NULL, 1e-5f, Y, mean, rstd);
     tt_kern_fast.ln_bwd(R, D, X, W, mean, rstd, Y, dx, dw, NULL);
-    tt_kern_fast.glu_bwd(TT_GELU_NEW, R * D, X, G, Y, dx, G);
+    tt_kern_fast.glu_bwd(TT_GELU_NEW, R, D, X, D, G, D, Y, dx, NULL, true);
     memcpy(out, Y, sizeof *out * R * D);
     memcpy(out + R * D, dx, sizeof *out * R * D);
     memcpy(out + 2 * R * D, dw, sizeof *out * D);
