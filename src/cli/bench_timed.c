@@ -222,7 +222,7 @@ static double head(const tt_head *h)
     double rows = 0, start = tt_now();
     for (int64_t r = 0; r < h->R; r++) rows += h->y[r] >= 0;
     double loss = tt_kern_fast.head(h);
-    stop(HEAD, start, 2 * rows * (double)h->D * (double)h->V * (1 + (h->dh != NULL) + (h->dW != NULL)));
+    stop(HEAD, start, 2 * rows * (double)h->D * (double)h->V * (1 + (h->dh || h->dhh) + (h->dW != NULL)));
     return loss;
 }
 

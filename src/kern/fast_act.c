@@ -33,6 +33,27 @@ INLINE float slope(tt_act act, float x)
     }
 }
 
+/* Value and slope of one x from one exponential. */
+INLINE float value_and_slope(tt_act act, float x, float *d)
+{
+    float s, up;
+    switch (act) {
+    case TT_GELU_NEW:
+        s = vsigmoid_slope(2 * GELU_C * (x + 0.044715f * x * x * x), &up);
+        *d = s + x * up * (2 * GELU_C) * (1 + 3 * 0.044715f * x * x);
+        return x * s;
+    case TT_SILU:
+        s = vsigmoid_slope(x, &up);
+        *d = s + x * up;
+        return x * s;
+    case TT_QUICK_GELU:
+        s = vsigmoid_slope(1.702f * x, &up);
+        *d = s + 1.702f * x * up;
+        return x * s;
+    default: *d = slope(act, x); return value(act, x);
+    }
+}
+
 #define EACH_ACT(loop, ...)                                      \
     switch (act) {                                               \
     case TT_RELU: loop(TT_RELU, __VA_ARGS__); break;             \
@@ -80,8 +101,9 @@ INLINE void glu_row_bwd(tt_act act, int64_t F, const float *restrict g, const fl
     if (dg && du && !acc) {
 #pragma omp simd
         for (int64_t i = 0; i < F; i++) {
-            dg[i] = dy[i] * u[i] * slope(act, g[i]);
-            du[i] = dy[i] * value(act, g[i]);
+            float d, v = value_and_slope(act, g[i], &d);
+            dg[i] = dy[i] * u[i] * d;
+            du[i] = dy[i] * v;
         }
         return;
     }
@@ -147,9 +169,9 @@ INLINE void glu_row_bwd_half(tt_act act, int64_t F, const tt_bf16 *restrict g, c
 {
 #pragma omp simd
     for (int64_t i = 0; i < F; i++) {
-        float x = vwide(g[i]), d = vwide(dy[i]);
-        dg[i] = vhalf(d * vwide(u[i]) * slope(act, x));
-        du[i] = vhalf(d * value(act, x));
+        float d, v = value_and_slope(act, vwide(g[i]), &d), y = vwide(dy[i]);
+        dg[i] = vhalf(y * vwide(u[i]) * d);
+        du[i] = vhalf(y * v);
     }
 }
 
