@@ -78,21 +78,30 @@ CLONES static void affine(float *z, int64_t V, float mul, float minus)
     for (int64_t v = 0; v < V; v++) z[v] = z[v] * mul - minus;
 }
 
-/* One row of logits: losses out, z becomes weight * d token / dz if wanted. Returns the token's loss. */
-static double row_loss(const tt_head *t, int64_t r, float *z)
+/* z becomes exp(z - top). */
+static tt_headrow look(const tt_head *t, int64_t r, float *z)
 {
-    int64_t V = t->V, best = best_of(z, V), y = t->y[r];
-    double zy = z[y], mean = t->smooth > 0 ? sum_of(z, V) / (double)V : 0, smooth = t->smooth;
+    int64_t V = t->V, best = best_of(z, V), y = t->y[r] - t->v0;
     float top = z[best];
-    double sum = exp_sum(z, V, top), lse = top + log(sum), nll = lse - zy;
+    tt_headrow w = {.top = top, .best = t->v0 + best, .label = y >= 0 && y < V ? z[y] : 0};
+    if (t->smooth > 0) w.mean = sum_of(z, V) / (double)head_V(t);
+    w.sum = exp_sum(z, V, top);
+    return w;
+}
+
+/* Losses out; z = exp(z - top) becomes weight * d token / dz if wanted. Returns the token's loss. w is what all parts see. */
+static double row_loss(const tt_head *t, int64_t r, const tt_headrow *w, double top, float *z)
+{
+    int64_t y = t->y[r] - t->v0;
+    double lse = w->top + log(w->sum), nll = lse - w->label, smooth = t->smooth;
     if (t->nll) t->nll[r] = (float)nll;
-    if (t->argmax) t->argmax[r] = (int32_t)best;
+    if (t->argmax) t->argmax[r] = (int32_t)w->best;
     if (t->dh || t->dW) {
-        affine(z, V, (float)(t->weight[r] * (1 + 2 * t->zloss * lse) / sum),
-               (float)(t->weight[r] * smooth / (double)V));
-        z[y] -= (float)(t->weight[r] * (1 - smooth));
+        affine(z, t->V, (float)(t->weight[r] * (1 + 2 * t->zloss * lse) / w->sum * exp(top - w->top)),
+               (float)(t->weight[r] * smooth / (double)head_V(t)));
+        if (y >= 0 && y < t->V) z[y] -= (float)(t->weight[r] * (1 - smooth));
     }
-    double token = (1 - smooth) * nll + smooth * (lse - mean) + t->zloss * lse * lse;
+    double token = (1 - smooth) * nll + smooth * (lse - w->mean) + t->zloss * lse * lse;
     t->token[r] = (float)token;
     return t->weight[r] * token;
 }
@@ -101,7 +110,9 @@ static double row_loss(const tt_head *t, int64_t r, float *z)
 typedef struct rows {
     int64_t n, first; /* first row; meaningful when together */
     bool together;
-    int64_t *at; /* [n] row numbers */
+    int64_t *at;     /* [n] row numbers */
+    tt_headrow *row; /* [n] */
+    double *top;     /* [n] the largest logits of this part */
     const float *h;
     float *dh;
 } rows;
@@ -111,15 +122,29 @@ static void scatter_add(const rows *c, int64_t D, float *dh)
     for (int64_t i = 0; i < c->n; i++) tt_fast_add(D, c->dh + i * D, dh + c->at[i] * D);
 }
 
+/* Without parts a row is done with while it is in the cache. */
+static double rows_loss(const tt_head *t, const rows *c, float *z)
+{
+    double loss = 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        c->row[i] = look(t, c->at[i], z + i * t->V);
+        c->top[i] = c->row[i].top;
+        if (!t->join) loss += row_loss(t, c->at[i], &c->row[i], c->top[i], z + i * t->V);
+    }
+    if (!t->join) return loss;
+    t->join(t->join_ctx, c->n, c->row);
+    for (int64_t i = 0; i < c->n; i++) loss += row_loss(t, c->at[i], &c->row[i], c->top[i], z + i * t->V);
+    return loss;
+}
+
 static double chunk_loss(const tt_head *t, const rows *c, float *z)
 {
     int64_t V = t->V, D = t->D;
-    double loss = 0;
     if (t->dh || t->dW)
         tt_fast_gemm(false, true, c->n, V, D, t->scale, c->h, D, t->W, D, 0, z, V);
     else
         tt_fast_linear(c->n, V, D, t->scale, c->h, t->W, z);
-    for (int64_t i = 0; i < c->n; i++) loss += row_loss(t, c->at[i], z + i * V);
+    double loss = rows_loss(t, c, z);
     if (t->dh) tt_fast_gemm(false, false, c->n, D, V, t->scale, z, V, t->W, D, c->together ? 1 : 0, c->dh, D);
     if (t->dh && !c->together) scatter_add(c, D, t->dh);
     if (t->dW) tt_fast_gemm(true, false, V, D, c->n, t->scale, z, V, c->h, D, 1, t->dW, D);
@@ -132,7 +157,7 @@ static int64_t next_chunk(const tt_head *t, int64_t r, float *work, rows *c)
     c->n = 0;
     for (; r < t->R && c->n < t->chunk; r++) {
         if (t->y[r] >= 0) {
-            assert(t->y[r] < t->V);
+            assert(t->y[r] < head_V(t));
             c->at[c->n++] = r;
             continue;
         }
@@ -152,7 +177,10 @@ static int64_t next_chunk(const tt_head *t, int64_t r, float *work, rows *c)
 
 double tt_fast_head(const tt_head *t)
 {
-    rows c = {.at = tt_scratch(SCRATCH_HEAD, (size_t)t->chunk * sizeof *c.at)};
+    size_t n = (size_t)t->chunk;
+    rows c = {.row = tt_scratch(SCRATCH_HEAD, n * (sizeof *c.row + sizeof *c.at + sizeof *c.top))};
+    c.at = (int64_t *)(c.row + n);
+    c.top = (double *)(c.at + n);
     float *z = t->work, *copies = t->work + t->chunk * t->V;
     double loss = 0;
     for (int64_t r = 0; r < t->R;) {

@@ -9,8 +9,9 @@
     .gemm = p##_gemm, .rms_fwd = p##_rms_fwd, .rms_bwd = p##_rms_bwd, .ln_fwd = p##_ln_fwd, .ln_bwd = p##_ln_bwd, \
     .act_fwd = p##_act_fwd, .act_bwd = p##_act_bwd, .glu_fwd = p##_glu_fwd, .glu_bwd = p##_glu_bwd,               \
     .attn_fwd = p##_attn_fwd, .attn_bwd = p##_attn_bwd, .embed_fwd = p##_embed_fwd, .embed_bwd = p##_embed_bwd,   \
-    .dropout = p##_dropout, .linear = p##_linear, .head = p##_head, .logsumexp = p##_logsumexp, .add = p##_add,   \
-    .scale = p##_scale, .sumsq = p##_sumsq, .adam = p##_adam, .adafactor = p##_adafactor
+    .dropout = p##_dropout, .dropout_part = p##_dropout_part, .linear = p##_linear, .head = p##_head,             \
+    .logsumexp = p##_logsumexp, .add = p##_add, .scale = p##_scale, .sumsq = p##_sumsq, .adam = p##_adam,         \
+    .adafactor = p##_adafactor
 
 const tt_kern tt_kern_ref = {.name = "ref", KERN_TABLE(tt_ref)};
 const tt_kern tt_kern_fast = {.name = "fast", KERN_TABLE(tt_fast)};
