@@ -145,8 +145,7 @@ tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act)
 }
 
 /* ---- sums and dropout --------------------------------------------------------------------------------------*/
-/* A result of x's shape: x's memory if that is spare, else new memory. */
-static tt_t *over(tt_tape *t, tt_t *x)
+tt_t *tt_over(tt_tape *t, tt_t *x)
 {
     if (!x->spare) return tt_new(t, x->rows, x->cols, false);
     tt_t *y = TT_NEW(t->a, tt_t, 1);
@@ -174,7 +173,7 @@ tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b)
     assert(a->rows == b->rows && a->cols == b->cols && a != b);
     int64_t n = a->rows * a->cols;
     const float *bx = b->x;
-    tt_t *y = over(t, b);
+    tt_t *y = tt_over(t, b);
     if (y->x != bx) memcpy(y->x, bx, sizeof(float) * (size_t)n);
     t->k->add(n, a->x, y->x);
     y->need = wants(t, a) || wants(t, b);
@@ -190,39 +189,66 @@ typedef struct drop_node {
     tt_t *x;
     float p;
     tt_rkey key;
+    int64_t lo, of; /* x is columns lo .. of the `of` that the mask is of */
 } drop_node;
+
+static void drop(const tt_tape *t, const drop_node *n, const float *x, float *y, bool acc)
+{
+    int64_t R = n->x->rows, cols = n->x->cols;
+    if (cols == n->of)
+        t->k->dropout(R * cols, n->p, n->key, x, y, acc);
+    else
+        t->k->dropout_part(R, cols, n->of, n->lo, n->p, n->key, x, y, acc);
+}
 
 static void drop_back(tt_tape *t, tt_node *node)
 {
     drop_node *n = (drop_node *)node;
-    int64_t count = n->x->rows * n->x->cols;
     float beta, *dy = node->y->g;
     if (tt_grad_take(n->x, node->y)) {
-        t->k->dropout(count, n->p, n->key, dy, dy, false);
+        drop(t, n, dy, dy, false);
         return;
     }
     float *dx = tt_grad_set(t, n->x, &beta);
-    t->k->dropout(count, n->p, n->key, dy, dx, beta != 0.f);
+    drop(t, n, dy, dx, beta != 0.f);
 }
 
-tt_t *tt_drop(tt_tape *t, tt_t *x)
+tt_t *tt_drop_part(tt_tape *t, tt_t *x, int64_t lo, int64_t of)
 {
+    assert(lo >= 0 && lo + x->cols <= of);
     if (t->drop == 0.f) return x;
     const float *from = x->x;
-    tt_t *y = over(t, x);
-    tt_rkey key = tt_key(t->key, "dropout", t->uses++, 0, 0);
-    t->k->dropout(x->rows * x->cols, t->drop, key, from, y->x, false);
+    tt_t *y = tt_over(t, x);
+    drop_node with = {.x = x, .p = t->drop, .key = tt_key(t->key, "dropout", t->uses++, 0, 0), .lo = lo, .of = of};
+    drop(t, &with, from, y->x, false);
     y->spare = true;
     y->need = wants(t, x);
     if (!y->need) return y;
     drop_node *n = RECORD(t, drop_node, drop_back, y);
-    n->x = x;
-    n->p = t->drop;
-    n->key = key;
+    with.node = n->node;
+    *n = with;
     return y;
 }
 
+tt_t *tt_drop(tt_tape *t, tt_t *x) { return tt_drop_part(t, x, 0, x->cols); }
+
 /* ---- embedding ---------------------------------------------------------------------------------------------*/
+/* Ids as rows of E, a slice of the vocabulary; -1 where another rank has the row. */
+static const int32_t *local_ids(tt_arena *a, const int32_t *ids, int64_t R, const tt_par *E)
+{
+    int32_t *own = TT_NEW(a, int32_t, R);
+    for (int64_t r = 0; r < R; r++) own[r] = ids[r] >= E->lo && ids[r] < E->hi ? ids[r] - (int32_t)E->lo : -1;
+    return own;
+}
+
+/* Rows r .. *end-1 of R all have an id (true) or none of them has. */
+static bool ids_run(const int32_t *ids, int64_t r, int64_t R, int64_t *end)
+{
+    bool has = ids[r] >= 0;
+    for (*end = r + 1; *end < R && (ids[*end] >= 0) == has;) ++*end;
+    return has;
+}
+
 typedef struct embed_node {
     tt_node node;
     const int32_t *ids;
@@ -232,13 +258,23 @@ typedef struct embed_node {
 static void embed_back(tt_tape *t, tt_node *node)
 {
     embed_node *n = (embed_node *)node;
-    t->k->embed_bwd(node->y->rows, node->y->cols, n->ids, node->y->g, tt_par_grad(n->E));
+    int64_t D = node->y->cols, R = node->y->rows, end;
+    float *dE = tt_par_grad(n->E);
+    for (int64_t r = 0; r < R; r = end)
+        if (ids_run(n->ids, r, R, &end)) t->k->embed_bwd(end - r, D, n->ids + r, node->y->g + r * D, dE);
 }
 
 tt_t *tt_embed(tt_tape *t, const int32_t *ids, int64_t R, const tt_par *E)
 {
-    tt_t *y = tt_new(t, R, E->shape[1], trains(t, E));
-    t->k->embed_fwd(R, E->shape[1], ids, E->w, y->x);
+    int64_t D = E->shape[1], end;
+    assert(!sliced(E) || tt_parted(t));
+    if (sliced(E)) ids = local_ids(t->a, ids, R, E);
+    tt_t *y = tt_new(t, R, D, trains(t, E));
+    for (int64_t r = 0; r < R; r = end)
+        if (ids_run(ids, r, R, &end) || !sliced(E))
+            t->k->embed_fwd(end - r, D, ids + r, E->w, y->x + r * D);
+        else
+            memset(y->x + r * D, 0, sizeof(float) * (size_t)((end - r) * D));
     y->spare = true;
     if (!y->need) return y;
     embed_node *n = RECORD(t, embed_node, embed_back, y);

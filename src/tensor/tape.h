@@ -27,9 +27,18 @@ float *tt_par_grad_set(const tt_par *p, float *beta);
 float *tt_grad_add(tt_tape *t, tt_t *x);
 /* x's gradient for a kernel that can overwrite: *beta is 0 at the first contribution (memory not cleared), else 1. */
 float *tt_grad_set(tt_tape *t, tt_t *x, float *beta);
+/* y's complete gradient, to be written over by y's own backward: a copy if another tensor holds it, too. */
+float *tt_grad_own(tt_tape *t, tt_t *y);
 /* x's gradient += y's, without a copy where x has none yet. */
 void tt_grad_pass(tt_tape *t, tt_t *x, tt_t *y);
 /* Takes y's gradient buffer for x if nobody else holds it and x has none (for in-place backwards); false otherwise. */
 bool tt_grad_take(tt_t *x, tt_t *y);
+
+/* A result of x's shape, with no gradient needed so far: x's memory if that is spare (then x->x becomes NULL), else new memory. */
+tt_t *tt_over(tt_tape *t, tt_t *x);
+
+/* Does the rank compute a part of the model? Is p a true slice? */
+bool tt_parted(const tt_tape *t);
+static inline bool sliced(const tt_par *p) { return p->axis >= 0 && p->hi - p->lo < p->of; }
 
 #endif
