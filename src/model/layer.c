@@ -33,15 +33,15 @@ tt_attn tt_attn_cross(const tt_t5cfg *c, int nseg, const tt_seg *seg) { return p
 tt_t *tt_sub_attend(tt_tape *t, const tt_t5cfg *c, const attn *w, tt_t *x, tt_t *kv, const tt_attn *a,
                     const tt_par *bias)
 {
-    tt_t *n = tt_rms(t, x, w->norm, c->eps);
+    tt_t *n = tt_fan_out(t, tt_rms(t, x, w->norm, c->eps));
     if (!kv) kv = n;
     tt_t *q = tt_linear(t, n, w->q), *k = tt_linear(t, kv, w->k), *v = tt_linear(t, kv, w->v);
-    return tt_linear(t, tt_attend(t, q, k, v, a, bias), w->o);
+    return tt_fan_in(t, tt_linear(t, tt_attend(t, q, k, v, a, bias), w->o));
 }
 
 tt_t *tt_sub_ffn(tt_tape *t, const tt_t5cfg *c, const ffn *w, tt_t *x)
 {
-    tt_t *n = tt_rms(t, x, w->norm, c->eps), *g = tt_linear(t, n, w->wi);
+    tt_t *n = tt_fan_out(t, tt_rms(t, x, w->norm, c->eps)), *g = tt_linear(t, n, w->wi);
     tt_t *y = w->wu ? tt_gate(t, g, tt_linear(t, n, w->wu), c->act) : tt_activate(t, g, c->act);
-    return tt_linear(t, tt_drop(t, y), w->wo);
+    return tt_fan_in(t, tt_linear(t, tt_drop_part(t, y, w->wi->lo, c->F), w->wo));
 }

@@ -24,10 +24,17 @@ typedef struct stack {
     const tt_par *norm;
 } stack;
 
+/* The share of a part of a model: heads, ffn columns, tokens [lo, hi). */
+typedef struct share {
+    int64_t lo, hi;
+} share;
+
 struct tt_model {
-    tt_t5cfg cfg;
-    char *json;       /* config.json as read */
-    char *generation; /* generation_config.json as read, or NULL */
+    tt_t5cfg cfg;            /* of the whole model, also in a part */
+    bool part;               /* made by tt_model_part */
+    share heads, ffn, vocab; /* all of them unless part */
+    char *json;              /* config.json as read */
+    char *generation;        /* generation_config.json as read, or NULL */
     tt_pars pars;
     stack enc, dec;
     const tt_par *embed, *head; /* the same when tied */
@@ -37,7 +44,8 @@ struct tt_model {
 /* config.json -> cfg. TT_EFILE. */
 tt_err tt_t5cfg_parse(const char *json, size_t size, const char *name, tt_t5cfg *out);
 
-/* Sublayers, without the residual sum and its dropout. x: normed inside. kv: the rows attended to (NULL: the normed x itself). */
+/* Sublayers, without the residual sum and its dropout. x: normed inside. kv: the rows attended to (NULL: the normed x itself), in a part
+ * fanned out by the caller. w and a may be a part's: results are whole all the same. */
 tt_t *tt_sub_attend(tt_tape *t, const tt_t5cfg *c, const attn *w, tt_t *x, tt_t *kv, const tt_attn *a,
                     const tt_par *bias);
 tt_t *tt_sub_ffn(tt_tape *t, const tt_t5cfg *c, const ffn *w, tt_t *x);
