@@ -3,7 +3,7 @@
 cd "$(dirname "$0")/.." || exit 2
 declare -A may=(
     [base]="base conf" [kern]="base kern" [comm]="base comm"
-    [tensor]="base kern tensor" [linalg]="base kern comm tensor linalg"
+    [tensor]="base kern comm tensor" [linalg]="base kern comm tensor linalg"
     [store]="base kern comm tensor store" [optim]="base conf kern comm tensor store optim"
     [data]="base conf kern comm store data" [model]="base kern comm tensor store data model"
     [eval]="base conf kern comm tensor store data model eval"

@@ -8,9 +8,13 @@
 
 typedef struct tt_mesh {
     MPI_Comm world;           /* a duplicate of MPI_COMM_WORLD */
-    int rank, size;           /* dp = size for now; tp and pp come with their own communicators */
+    int rank, size;           /* size = dp * tp, rank = dp_rank * tp + tp_rank: neighbours share a model */
     int node_rank, node_size; /* within the shared-memory node */
     size_t chunk;             /* most bytes in one MPI call; tests make it small */
+    int tp, tp_rank;          /* ranks that compute one model together, each with a part of it */
+    int dp, dp_rank;          /* groups of such ranks, each with its own grains */
+    MPI_Comm tp_comm;         /* the tp ranks of this dp_rank; MPI_COMM_SELF if tp is 1 */
+    struct tt_tp *tp_work;    /* of comm/tp.c: requests and memory of the sums over tp */
 } tt_mesh;
 
 /* Collective. Starts MPI (MPI_THREAD_FUNNELED), names the log rank, installs the bug hook. Sets, unless the user
@@ -19,6 +23,8 @@ typedef struct tt_mesh {
  * one. Fails: TT_ERUN when srun started many tasks of which each sees itself alone. */
 tt_err tt_mesh_init(tt_mesh *m, int *argc, char ***argv);
 void tt_mesh_fini(tt_mesh *m); /* Collective. MPI_Finalize */
+/* Collective. Makes the mesh dp x tp (after tt_mesh_init: tp 1). TT_EJOB, on all ranks: tp does not divide their number. */
+tt_err tt_mesh_split(tt_mesh *m, int tp);
 /* Local. Ends all ranks at once with exit code 1, also when MPI itself hangs. */
 _Noreturn void tt_mesh_abort(void);
 
@@ -59,6 +65,19 @@ void tt_iallgather_f32(const tt_mesh *m, tt_reqs *q, float *x, const int64_t *lo
 bool tt_reqs_test(tt_reqs *q); /* all done? also lets MPI make progress */
 void tt_reqs_wait(tt_reqs *q); /* afterwards q is empty and may be used again */
 void tt_reqs_free(tt_reqs *q);
+
+/* Collective over the tp ranks of one dp_rank; nothing happens where tp is 1. Messages are cut at m->chunk bytes.
+ * Sums are in the order of tp ranks: every tp rank gets the same bits, every time. */
+void tt_tp_sum(const tt_mesh *m, float *x, int64_t n);
+/* The same, a part at a time: between begin and end x belongs to the sum; test moves it on and says whether it is done.
+ * One at a time; no other collective over tp before its end. */
+void tt_tp_sum_begin(const tt_mesh *m, float *x, int64_t n);
+bool tt_tp_sum_test(const tt_mesh *m);
+void tt_tp_sum_end(const tt_mesh *m);
+void tt_tp_max_f64(const tt_mesh *m, double *x, int64_t n);
+void tt_tp_sum_f64(const tt_mesh *m, double *x, int64_t n);
+/* bytes of every tp rank, in rank order, to all [tp * bytes]; one message to each. For small things, to be combined by the caller. */
+void tt_tp_gather(const tt_mesh *m, const void *mine, size_t bytes, void *all);
 
 /* Signals: SIGTERM, SIGUSR1 (and SIGINT once) set a flag; nothing else happens in the handler. Local; the training
  * step carries the flag to all ranks in its own reduction. */

@@ -65,7 +65,7 @@ enum { TT_OPT_ADAMW, TT_OPT_ADAFACTOR, TT_OPT_SGD }; /* optim.name */
 enum { TT_RULE_T5X, TT_RULE_HF };                    /* optim.adafactor.rule */
 enum { TT_DECAY_ALL, TT_DECAY_HF };                  /* optim.decay: every parameter | HF grouping */
 enum { TT_REDUCE_EXACT, TT_REDUCE_MPI };
-enum { TT_PREC_FP32, TT_PREC_BF16 };                                   /* precision, mesh.wire */
+enum { TT_PREC_FP32, TT_PREC_BF16 };                         /* precision, mesh.wire */
 enum { TT_RECOMPUTE_NONE, TT_RECOMPUTE_BLOCK };              /* train.recompute */
 enum { TT_UPDATE_STEP, TT_UPDATE_BLOCK };                    /* optim.update */
 enum { TT_BAD_SKIP, TT_BAD_FAIL };                           /* data.on_bad_row */

@@ -42,6 +42,7 @@ typedef struct tt_attn {
     int nseg;
     const tt_seg *seg;
     int H, Hkv, K;
+    int h0, Hall; /* these are heads h0 .. h0+H-1 of Hall, for the dropout masks; Hall 0: they are all */
     float scale;
     bool causal;
     int window;
@@ -54,12 +55,22 @@ typedef struct tt_attn {
 
 int tt_rel_bucket(int relative, bool bidirectional, int nbucket, int max_distance); /* relative = key - query */
 
+/* What one row of logits comes to: in a part of the vocabulary, or in all of it. */
+typedef struct tt_headrow {
+    double top, sum; /* the largest logit; sum of exp(z - top) */
+    double label;    /* logit of the label; 0 where that lies in another part */
+    double mean;     /* sum of z over the part, divided by the whole vocabulary's size */
+    int64_t best;    /* the first of the largest, counted in the whole vocabulary */
+} tt_headrow;
+
 /* Chunked output head and cross-entropy. Never holds more than chunk rows of logits.
  *   z[r,:] = scale * h[r,:] W^T         W [V,D]
  *   nll[r] = logsumexp(z[r,:]) - z[r,y_r]
  *   token[r] = (1-smooth) * nll[r] + smooth * mean_v(lse - z[r,v]) + zloss * lse^2        (smooth as HF's LabelSmoother)
  *   loss = sum_r weight[r] * token[r]
- * y_r < 0: the row is left out (token[r] = nll[r] = 0, argmax[r] = -1). dh and dW (either may be NULL) receive += d loss. */
+ * y_r < 0: the row is left out (token[r] = nll[r] = 0, argmax[r] = -1). dh and dW (either may be NULL) receive += d loss.
+ * A part of the vocabulary: W [V,D] holds tokens v0 .. v0+V-1 of Vall, and join makes of n rows (a chunk's) as this part sees them what
+ * all parts together see. Results are then those of the whole, but dh is this part's share of a sum over parts. */
 typedef struct tt_head {
     int64_t R, D, V;
     const float *h, *W;
@@ -75,7 +86,10 @@ typedef struct tt_head {
     float *dh, *dW;
     /* bf16: hh instead of h, Wh instead of W, dhh (or dh) receives; logits, loss and dW stay fp32, d loss / dz is rounded once. */
     const tt_bf16 *hh, *Wh;
-    tt_bf16 *dhh; /* overwritten, unlike dh */
+    tt_bf16 *dhh;                                        /* overwritten, unlike dh */
+    int64_t v0, Vall;                                    /* Vall 0: V */
+    void (*join)(void *ctx, int64_t n, tt_headrow *row); /* NULL: nobody else has a part */
+    void *join_ctx;
 } tt_head;
 size_t tt_head_work(int64_t chunk, int64_t V, int64_t D);
 
@@ -149,6 +163,10 @@ typedef struct tt_kern {
 
     /* y[i] = keep(key, i) ? x[i] / (1-p) : 0. The backward is the same call on dy, added: acc true means y += . In place allowed. */
     void (*dropout)(int64_t n, float p, tt_rkey key, const float *x, float *y, bool acc);
+
+    /* The same for columns lo .. lo+n-1 of rows of `of` columns: y[R,n], element [r,c] is masked as i = r*of + lo + c. */
+    void (*dropout_part)(int64_t R, int64_t n, int64_t of, int64_t lo, float p, tt_rkey key, const float *x, float *y,
+                         bool acc);
 
     double (*head)(const tt_head *h); /* returns the loss */
     /* Returns log(sum over i of exp(z[i])); *best (or NULL): the first largest element, 0 if all are -inf or NaN. n > 0. */

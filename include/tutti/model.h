@@ -25,6 +25,11 @@ tt_err tt_model_new(const char *config_json_path, tt_model **out);
 tt_err tt_model_parse(const char *json, size_t size, const char *name, tt_model **out);
 /* The same without memory for weights: the parameter table alone (tt_pars_alloc gives it memory). */
 tt_err tt_model_shape(const char *json, size_t size, const char *name, tt_model **out);
+/* Local. The model that tp rank `rank` of size computes with, beside tape->tp: its heads, ffn columns and tokens (tt_share), its own table,
+ * laid out without memory: names, order and groups of the whole, shapes of the part (tt_par's axis, lo, hi, of say which). The part stands
+ * for itself: m may be freed. Its config is the whole model's; it trains only (tt_t5_loss). Draw and load the whole and cut (tt_par_slice).
+ * TT_EJOB: fewer heads, ffn columns or tokens than ranks. */
+tt_err tt_model_part(const tt_model *m, int rank, int size, tt_model **part);
 /* Local. Weights of a Hugging Face folder into the model; also the hub's aliases of tied weights. */
 tt_err tt_model_load(tt_model *m, const char *dir);
 /* Local. config + weights of a Hugging Face folder, or of a checkpoint: the file, or the newest in a run's folder. */

@@ -22,9 +22,10 @@ typedef struct tt_par {
     bool no_decay; /* HF Trainer grouping: norm scales and names containing "bias" */
     bool trained;
     int group;
-    /* In the table of a part of a model: which rows (axis 0) or columns (axis 1), [lo, hi), of the whole parameter these are; axis -1: all. */
+    /* In the table of a part of a model: which rows (axis 0) or columns (axis 1), [lo, hi), of the `of` of the whole parameter these are;
+     * axis -1: all. */
     int axis;
-    int64_t lo, hi;
+    int64_t lo, hi, of;
     float *w;       /* weights; NULL where nobody has put any */
     float *g;       /* gradient; NULL until there is room for it */
     uint16_t *h;    /* w as bf16, or NULL */
@@ -75,6 +76,13 @@ void tt_par_draw(const tt_par *p, uint64_t seed, float *w); /* the same for one 
 tt_par *tt_pars_find(const tt_pars *t, const char *name);   /* NULL if absent */
 void tt_pars_fini(tt_pars *t);
 int64_t tt_pars_count(const tt_pars *t, bool trained_only); /* elements without padding */
+/* Between a whole parameter and a part's slice of it: out [part->n] = the slice; whole gets the slice put into its place. */
+void tt_par_slice(const tt_par *part, const float *whole, float *out);
+void tt_par_unslice(const tt_par *part, const float *slice, float *whole);
+/* The same for elements at .. at+n-1 of the whole, which lie at some: those that the slice has, if any, are copied. */
+void tt_par_slice_some(const tt_par *part, int64_t at, int64_t n, const float *some, float *out);
+void tt_par_unslice_some(const tt_par *part, int64_t at, int64_t n, const float *slice, float *some);
+int64_t tt_par_whole(const tt_par *part); /* elements of the whole parameter */
 
 /* ---- tensors and the tape ------------------------------------------------------------------------------------
  * An eager tape: an op computes at once, and records its backward if any input needs a gradient and the tape records.
@@ -121,6 +129,8 @@ typedef struct tt_tape {
     float drop;    /* dropout probability of this pass; 0 in evaluation */
     tt_rkey key;   /* names (seed, step, grain); every dropout use takes the next sub-key */
     uint64_t uses; /* dropout uses so far in this pass */
+    const struct tt_mesh
+        *tp; /* who computes the model with this rank, each with a part of it (tt_mesh of comm.h); NULL: nobody */
     tt_node *last;
     tt_gbuf *pool; /* gradient buffers to be used again */
 } tt_tape;
@@ -156,6 +166,9 @@ tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act); /* act(g) * u */
 tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b);
 /* x itself when the tape's drop is 0; else, as tt_add, over x where x is spare. */
 tt_t *tt_drop(tt_tape *t, tt_t *x);
+/* As tt_drop for a tensor that is columns lo .. lo+cols-1 of the `of` of another: the mask is that of the other. */
+tt_t *tt_drop_part(tt_tape *t, tt_t *x, int64_t lo, int64_t of);
+/* ids count in the whole vocabulary. Where E is a slice of it the rows of other ids are zero: follow with tt_fan_in. */
 tt_t *tt_embed(tt_tape *t, const int32_t *ids, int64_t R, const tt_par *E);
 /* o[Rq, H*K]; a->seg and a->bias describe the problem (bias table: pass the parameter so that it gets its gradient; NULL none).
  * a is copied; a->seg must live as long as the tape. */
@@ -163,7 +176,15 @@ tt_t *tt_attend(tt_tape *t, tt_t *q, tt_t *k, tt_t *v, const tt_attn *a, const t
 /* logits[R,V] = scale * h W^T, all of them: for probes and tests. */
 tt_t *tt_logits(tt_tape *t, tt_t *h, const tt_par *W, float scale);
 
-/* Loss over targets by the chunked head; y < 0 rows are left out. Seeds and computes dh and dW at once (it is the root of the tape).
+/* The pair of ops between what every rank of the tape's tp has alike and what each has a share of (Shoeybi et al. 2019, f and g).
+ * Collective over tp; x itself where the rank is alone.
+ * out: y = x, before a product with a slice of rows; dx = sum over tp of dy.
+ * in: y = sum over tp of x, after a product with a slice of columns; dx = dy. Over x where x is spare, as tt_add. */
+tt_t *tt_fan_out(tt_tape *t, tt_t *x);
+tt_t *tt_fan_in(tt_tape *t, tt_t *x);
+
+/* W may be a slice of the vocabulary: then Collective over tp, h comes from tt_fan_out, and y and argmax count in the whole vocabulary.
+ * Loss over targets by the chunked head; y < 0 rows are left out. Seeds and computes dh and dW at once (it is the root of the tape).
  * token, nll, argmax: [R] arrays of the caller or NULL (token may be NULL too). Returns sum_r weight[r]*token[r]. */
 double tt_head_loss(tt_tape *t, tt_t *h, const tt_par *W, float scale, const int32_t *y, const float *weight,
                     float smooth, float zloss, float *token, float *nll, int32_t *argmax);

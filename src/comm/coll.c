@@ -1,15 +1,8 @@
 /* Collectives and messages with 64-bit counts: every MPI call here moves at most m->chunk bytes. */
-#include "tutti/comm.h"
+#include "coll.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    TAG_RING = 32001,
-    TAG_GATHER = 32002,
-    TAG_ALL = 32003,
-    TAG_PARTS = 32004
-}; /* out of the way of callers' tags; MPI promises 32767 */
 
 enum { REQS_KEEP = 16 };
 
@@ -78,26 +71,26 @@ static size_t chunk_bytes(const tt_mesh *m)
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-static void send_bytes(const tt_mesh *m, tt_reqs *q, const char *x, size_t bytes, int to, int tag)
+void tt_isend_bytes(const tt_mesh *m, tt_reqs *q, const void *x, size_t bytes, int to, int tag)
 {
     for (size_t at = 0, c = chunk_bytes(m); at < bytes; at += c)
-        MPI_Isend(x + at, (int)least(c, bytes - at), MPI_BYTE, to, tag, m->world, reqs_next(q));
+        MPI_Isend((const char *)x + at, (int)least(c, bytes - at), MPI_BYTE, to, tag, m->world, reqs_next(q));
 }
 
-static void recv_bytes(const tt_mesh *m, tt_reqs *q, char *x, size_t bytes, int from, int tag)
+void tt_irecv_bytes(const tt_mesh *m, tt_reqs *q, void *x, size_t bytes, int from, int tag)
 {
     for (size_t at = 0, c = chunk_bytes(m); at < bytes; at += c)
-        MPI_Irecv(x + at, (int)least(c, bytes - at), MPI_BYTE, from, tag, m->world, reqs_next(q));
+        MPI_Irecv((char *)x + at, (int)least(c, bytes - at), MPI_BYTE, from, tag, m->world, reqs_next(q));
 }
 
 void tt_isend_f32(const tt_mesh *m, tt_reqs *q, const float *x, int64_t n, int to, int tag)
 {
-    send_bytes(m, q, (const char *)x, sizeof *x * (size_t)n, to, tag);
+    tt_isend_bytes(m, q, x, sizeof *x * (size_t)n, to, tag);
 }
 
 void tt_irecv_f32(const tt_mesh *m, tt_reqs *q, float *x, int64_t n, int from, int tag)
 {
-    recv_bytes(m, q, (char *)x, sizeof *x * (size_t)n, from, tag);
+    tt_irecv_bytes(m, q, x, sizeof *x * (size_t)n, from, tag);
 }
 
 void tt_barrier(const tt_mesh *m) { MPI_Barrier(m->world); }
@@ -162,8 +155,8 @@ static void allgather_ring(const tt_mesh *m, char *x, const size_t *off)
     tt_reqs *q = tt_reqs_new();
     for (int s = 0; s < m->size - 1; s++) {
         int out = (m->rank - s + m->size) % m->size, in = (m->rank - s - 1 + m->size) % m->size;
-        recv_bytes(m, q, x + off[in], off[in + 1] - off[in], left, TAG_RING);
-        send_bytes(m, q, x + off[out], off[out + 1] - off[out], right, TAG_RING);
+        tt_irecv_bytes(m, q, x + off[in], off[in + 1] - off[in], left, TAG_RING);
+        tt_isend_bytes(m, q, x + off[out], off[out + 1] - off[out], right, TAG_RING);
         tt_reqs_wait(q);
     }
     tt_reqs_free(q);
@@ -218,12 +211,12 @@ void tt_gatherv(const tt_mesh *m, const void *mine, size_t bytes, void **all, si
     gather_sizes(m, bytes, off);
     tt_reqs *q = tt_reqs_new();
     if (m->rank != root) {
-        send_bytes(m, q, mine, bytes, root, TAG_GATHER);
+        tt_isend_bytes(m, q, mine, bytes, root, TAG_GATHER);
         *all = NULL;
     } else {
         char *x = tt_malloc(off[m->size] + 1);
         for (int r = 0; r < m->size; r++)
-            if (r != root) recv_bytes(m, q, x + off[r], off[r + 1] - off[r], r, TAG_GATHER);
+            if (r != root) tt_irecv_bytes(m, q, x + off[r], off[r + 1] - off[r], r, TAG_GATHER);
         if (bytes) memcpy(x + off[root], mine, bytes);
         x[off[m->size]] = 0;
         *all = x;
@@ -248,8 +241,8 @@ void tt_alltoallv(const tt_mesh *m, const void *mine, const size_t *to, void **a
     tt_reqs *q = tt_reqs_new();
     for (int s = 1; s < m->size; s++) {
         int out = (m->rank + s) % m->size, from = (m->rank + m->size - s) % m->size;
-        recv_bytes(m, q, x + off[from], off[from + 1] - off[from], from, TAG_ALL);
-        send_bytes(m, q, own + to[out], to[out + 1] - to[out], out, TAG_ALL);
+        tt_irecv_bytes(m, q, x + off[from], off[from + 1] - off[from], from, TAG_ALL);
+        tt_isend_bytes(m, q, own + to[out], to[out + 1] - to[out], out, TAG_ALL);
         tt_reqs_wait(q);
     }
     tt_reqs_free(q);

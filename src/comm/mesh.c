@@ -1,5 +1,5 @@
 /* Start and end of MPI, and the environment it needs. */
-#include "tutti/comm.h"
+#include "coll.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -89,6 +89,38 @@ static void find_place(tt_mesh *m)
     MPI_Comm_free(&node);
 }
 
+static void go_alone(tt_mesh *m)
+{
+    m->tp = 1;
+    m->tp_rank = 0;
+    m->dp = m->size;
+    m->dp_rank = m->rank;
+    m->tp_comm = MPI_COMM_SELF;
+    m->tp_work = NULL;
+}
+
+static void join_again(tt_mesh *m)
+{
+    if (m->tp > 1) MPI_Comm_free(&m->tp_comm);
+    tt_tp_free(m->tp_work);
+    go_alone(m);
+}
+
+tt_err tt_mesh_split(tt_mesh *m, int tp)
+{
+    join_again(m);
+    if (tp < 1 || m->size % tp)
+        return tt_fail(TT_EJOB, "mesh.tp %d does not divide the %d ranks; start a multiple of it", tp, m->size);
+    if (tp == 1) return TT_OK;
+    m->tp = tp;
+    m->tp_rank = m->rank % tp;
+    m->dp = m->size / tp;
+    m->dp_rank = m->rank / tp;
+    MPI_Comm_split(m->world, m->dp_rank, m->tp_rank, &m->tp_comm);
+    m->tp_work = tt_tp_new(tp);
+    return TT_OK;
+}
+
 tt_err tt_mesh_init(tt_mesh *m, int *argc, char ***argv)
 {
     set_environment();
@@ -96,6 +128,7 @@ tt_err tt_mesh_init(tt_mesh *m, int *argc, char ***argv)
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
     *m = (tt_mesh){.chunk = (size_t)1 << 30};
     find_place(m);
+    go_alone(m);
     place[0] = m->rank;
     place[1] = m->size;
     tt_log_rank(m->rank);
@@ -106,6 +139,7 @@ tt_err tt_mesh_init(tt_mesh *m, int *argc, char ***argv)
 void tt_mesh_fini(tt_mesh *m)
 {
     tt_watch_stop();
+    join_again(m);
     MPI_Comm_free(&m->world);
     MPI_Finalize();
 }

@@ -101,6 +101,18 @@ void tt_check_dropout(int64_t n, float prob, tt_rkey key, const float *x, float 
     tt_check_compare(&w, "y", n, y, y2, 0);
 }
 
+void tt_check_dropout_part(int64_t R, int64_t n, int64_t of, int64_t lo, float prob, tt_rkey key, const float *x,
+                           float *y, bool acc)
+{
+    tt_copies c = {0};
+    WHERE(w, "dropout_part", "R %lld n %lld of %lld from %lld p %g", (long long)R, (long long)n, (long long)of,
+          (long long)lo, (double)prob);
+    float *x2 = tt_check_copy(&c, R * n, x), *y2 = acc ? tt_check_copy(&c, R * n, y) : tt_check_room(&c, R * n);
+    tt_fast_dropout_part(R, n, of, lo, prob, key, x, y, acc);
+    tt_ref_dropout_part(R, n, of, lo, prob, key, x2, y2, acc);
+    tt_check_compare(&w, "y", R * n, y, y2, 0);
+}
+
 void tt_check_add(int64_t n, const float *x, float *y)
 {
     tt_copies c = {0};

@@ -91,29 +91,38 @@ static bool wants_gradient(const tt_head *t) { return t->dh || t->dhh || t->dW; 
 
 static void row_gradient(const tt_head *t, int64_t y, float *z, float mul, float minus, float hit)
 {
-    float zy = z[y] * mul - minus - hit;
-    if (t->hh) {
+    bool here = y >= 0 && y < t->V; /* else another part has the label */
+    float zy = here ? z[y] * mul - minus - hit : 0;
+    if (t->hh)
         affine_half(z, t->V, mul, minus);
-        ((half_over *)z)[y] = vhalf(zy);
-    } else {
+    else
         affine(z, t->V, mul, minus);
-        z[y] = zy;
-    }
+    if (here && t->hh) ((half_over *)z)[y] = vhalf(zy);
+    if (here && !t->hh) z[y] = zy;
 }
 
-/* One row of logits: losses out, z becomes weight * d token / dz if wanted (in bf16: its front half). Returns the token's loss. */
-static double row_loss(const tt_head *t, int64_t r, float *z)
+/* z becomes exp(z - top). */
+static tt_headrow look(const tt_head *t, int64_t r, float *z)
 {
-    int64_t V = t->V, best = best_of(z, V), y = t->y[r];
-    double zy = z[y], mean = t->smooth > 0 ? sum_of(z, V) / (double)V : 0, smooth = t->smooth;
+    int64_t V = t->V, best = best_of(z, V), y = t->y[r] - t->v0;
     float top = z[best];
-    double sum = exp_sum(z, V, top), lse = top + log(sum), nll = lse - zy;
+    tt_headrow w = {.top = top, .best = t->v0 + best, .label = y >= 0 && y < V ? z[y] : 0};
+    if (t->smooth > 0) w.mean = sum_of(z, V) / (double)head_V(t);
+    w.sum = exp_sum(z, V, top);
+    return w;
+}
+
+/* Losses out; z = exp(z - top) becomes weight * d token / dz if wanted. Returns the token's loss. w is what all parts see. */
+static double row_loss(const tt_head *t, int64_t r, const tt_headrow *w, double top, float *z)
+{
+    int64_t y = t->y[r] - t->v0;
+    double lse = w->top + log(w->sum), nll = lse - w->label, smooth = t->smooth;
     if (t->nll) t->nll[r] = (float)nll;
-    if (t->argmax) t->argmax[r] = (int32_t)best;
+    if (t->argmax) t->argmax[r] = (int32_t)w->best;
     if (wants_gradient(t))
-        row_gradient(t, y, z, (float)(t->weight[r] * (1 + 2 * t->zloss * lse) / sum),
-                     (float)(t->weight[r] * smooth / (double)V), (float)(t->weight[r] * (1 - smooth)));
-    double token = (1 - smooth) * nll + smooth * (lse - mean) + t->zloss * lse * lse;
+        row_gradient(t, y, z, (float)(t->weight[r] * (1 + 2 * t->zloss * lse) / w->sum * exp(top - w->top)),
+                     (float)(t->weight[r] * smooth / (double)head_V(t)), (float)(t->weight[r] * (1 - smooth)));
+    double token = (1 - smooth) * nll + smooth * (lse - w->mean) + t->zloss * lse * lse;
     t->token[r] = (float)token;
     return t->weight[r] * token;
 }
@@ -122,7 +131,9 @@ static double row_loss(const tt_head *t, int64_t r, float *z)
 typedef struct rows {
     int64_t n, first; /* first row; meaningful when together */
     bool together;
-    int64_t *at; /* [n] row numbers */
+    int64_t *at;     /* [n] row numbers */
+    tt_headrow *row; /* [n] */
+    double *top;     /* [n] the largest logits of this part */
     const float *h;
     float *dh;
     const tt_bf16 *hh;
@@ -155,15 +166,32 @@ static void gradients_half(const tt_head *t, const rows *c, const float *z)
     if (t->dW) tt_fast_gemm_half(true, false, V, D, c->n, t->scale, g, ld, c->hh, D, 1, TT_SINGLE, t->dW, D);
 }
 
+/* Row i of the chunk, seen or finished. Without parts a row is done with while it is in the cache. */
+static double row_pass(const tt_head *t, const rows *c, int64_t i, bool joined, float *z)
+{
+    if (!joined) c->row[i] = look(t, c->at[i], z + i * t->V);
+    if (!joined) c->top[i] = c->row[i].top;
+    return !joined && t->join ? 0 : row_loss(t, c->at[i], &c->row[i], c->top[i], z + i * t->V);
+}
+
+static void rows_pass(const tt_head *t, const rows *c, bool joined, float *z, double *loss)
+{
+    if (tt_threads() == 1) {
+        for (int64_t i = 0; i < c->n; i++) loss[i] = row_pass(t, c, i, joined, z);
+    } else {
+#pragma omp parallel for schedule(static)
+        for (int64_t i = 0; i < c->n; i++) loss[i] = row_pass(t, c, i, joined, z);
+    }
+}
+
 /* Added in the order of the rows, whoever computed them. */
 static double rows_loss(const tt_head *t, const rows *c, float *z)
 {
     double *loss = tt_scratch(SCRATCH_SPLIT, (size_t)c->n * sizeof *loss), sum = 0;
-    if (tt_threads() == 1) {
-        for (int64_t i = 0; i < c->n; i++) loss[i] = row_loss(t, c->at[i], z + i * t->V);
-    } else {
-#pragma omp parallel for schedule(static)
-        for (int64_t i = 0; i < c->n; i++) loss[i] = row_loss(t, c->at[i], z + i * t->V);
+    rows_pass(t, c, false, z, loss);
+    if (t->join) {
+        t->join(t->join_ctx, c->n, c->row);
+        rows_pass(t, c, true, z, loss);
     }
     for (int64_t i = 0; i < c->n; i++) sum += loss[i];
     return sum;
@@ -208,7 +236,7 @@ static int64_t next_chunk(const tt_head *t, int64_t r, float *work, rows *c)
 {
     c->n = 0;
     for (; r < t->R && c->n < t->chunk; r++) {
-        assert(t->y[r] < t->V);
+        assert(t->y[r] < head_V(t));
         if (t->y[r] >= 0)
             c->at[c->n++] = r;
         else
@@ -229,7 +257,10 @@ static int64_t next_chunk(const tt_head *t, int64_t r, float *work, rows *c)
 
 double tt_fast_head(const tt_head *t)
 {
-    rows c = {.at = tt_scratch(SCRATCH_HEAD, (size_t)t->chunk * sizeof *c.at)};
+    size_t n = (size_t)t->chunk;
+    rows c = {.row = tt_scratch(SCRATCH_HEAD, n * (sizeof *c.row + sizeof *c.at + sizeof *c.top))};
+    c.at = (int64_t *)(c.row + n);
+    c.top = (double *)(c.at + n);
     float *z = t->work, *copies = t->work + t->chunk * t->V;
     double loss = 0;
     for (int64_t r = 0; r < t->R;) {

@@ -115,25 +115,41 @@ CLONES void tt_fast_embed_bwd(int64_t R, int64_t D, const int32_t *ids, const fl
 }
 
 /* No restrict: x and y may be the same. */
-INLINE void dropout_run(int64_t n, drop_row row, uint32_t below, float up, const float *x, float *y, bool acc)
+/* Columns from on of a row of the stream. */
+INLINE void dropout_run(int64_t n, drop_row row, uint32_t from, uint32_t below, float up, const float *x, float *y,
+                        bool acc)
 {
     if (acc) {
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++) y[i] += drop_keep(row, (uint32_t)i, below) ? x[i] * up : 0;
+        for (int64_t i = 0; i < n; i++) y[i] += drop_keep(row, from + (uint32_t)i, below) ? x[i] * up : 0;
     } else {
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++) y[i] = drop_keep(row, (uint32_t)i, below) ? x[i] * up : 0;
+        for (int64_t i = 0; i < n; i++) y[i] = drop_keep(row, from + (uint32_t)i, below) ? x[i] * up : 0;
+    }
+}
+
+/* Elements at .. at+n-1 of the stream; a row of it ends at every multiple of 2^32. */
+INLINE void dropout_span(int64_t at, int64_t n, float prob, tt_rkey key, const float *x, float *y, bool acc)
+{
+    const int64_t row = (int64_t)1 << 32;
+    uint32_t below = drop_below(prob);
+    for (int64_t i = 0; i < n;) {
+        int64_t from = (at + i) % row, m = n - i < row - from ? n - i : row - from;
+        dropout_run(m, drop_row_of(key, (uint64_t)(at + i) >> 32), (uint32_t)from, below, 1 / (1 - prob), x + i, y + i,
+                    acc);
+        i += m;
     }
 }
 
 CLONES void tt_fast_dropout(int64_t n, float prob, tt_rkey key, const float *x, float *y, bool acc)
 {
-    const int64_t run = (int64_t)1 << 32;
-    uint32_t below = drop_below(prob);
-    for (int64_t at = 0; at < n; at += run) {
-        int64_t m = n - at < run ? n - at : run;
-        dropout_run(m, drop_row_of(key, (uint64_t)at >> 32), below, 1 / (1 - prob), x + at, y + at, acc);
-    }
+    dropout_span(0, n, prob, key, x, y, acc);
+}
+
+CLONES void tt_fast_dropout_part(int64_t R, int64_t n, int64_t of, int64_t lo, float prob, tt_rkey key, const float *x,
+                                 float *y, bool acc)
+{
+    for (int64_t r = 0; r < R; r++) dropout_span(r * of + lo, n, prob, key, x + r * n, y + r * n, acc);
 }
 
 CLONES void tt_fast_add(int64_t n, const float *restrict x, float *restrict y)

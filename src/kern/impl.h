@@ -32,6 +32,8 @@
     void p##_embed_fwd(int64_t R, int64_t D, const int32_t *ids, const float *E, float *y);                            \
     void p##_embed_bwd(int64_t R, int64_t D, const int32_t *ids, const float *dy, float *dE);                          \
     void p##_dropout(int64_t n, float prob, tt_rkey key, const float *x, float *y, bool acc);                          \
+    void p##_dropout_part(int64_t R, int64_t n, int64_t of, int64_t lo, float prob, tt_rkey key, const float *x,       \
+                          float *y, bool acc);                                                                         \
     void p##_linear(int64_t R, int64_t out, int64_t in, float scale, const float *x, const float *w, float *y);        \
     double p##_logsumexp(int64_t n, const float *z, int64_t *best);                                                    \
     double p##_head(const tt_head *h);                                                                                 \
@@ -96,7 +98,7 @@ void *tt_scratch(int slot, size_t bytes);
  * The mask of column j in row i of a stream: keep iff hash(hash(j + a) ^ b) >= drop * 2^32, where (a, b) is a 64-bit mix of the
  * stream's key and i, and hash is Wellons' lowbias32 finalizer. Cheap, counter-based, and 32-bit so that it vectorises.
  * Element i of tt_kern.dropout is column i mod 2^32 of row i / 2^32; the attention probability of segment s, head h, query i (from
- * the segment's first), key j (likewise) is column j of row (s * H + h) * 2^32 + i. */
+ * the segment's first), key j (likewise) is column j of row (s * H + h) * 2^32 + i, heads counted in the whole layer. */
 typedef struct drop_row {
     uint32_t a, b;
 } drop_row;
@@ -129,8 +131,12 @@ static inline uint32_t drop_below(float prob)
 
 static inline uint64_t drop_attn_row(const tt_attn *a, int seg, int h, int i)
 {
-    return (((uint64_t)seg * (uint64_t)a->H + (uint64_t)h) << 32) + (uint64_t)i;
+    uint64_t H = (uint64_t)(a->Hall ? a->Hall : a->H);
+    return (((uint64_t)seg * H + (uint64_t)(a->h0 + h)) << 32) + (uint64_t)i;
 }
+
+/* Size of the whole vocabulary, of which the head may have a part. */
+static inline int64_t head_V(const tt_head *t) { return t->Vall ? t->Vall : t->V; }
 
 /* ---- which keys a query sees: j in [lo, hi) ------------------------------------------------------------------*/
 static inline int attn_lo(const tt_attn *a, const tt_seg *s, int i)

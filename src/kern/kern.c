@@ -13,10 +13,11 @@
     .adam = p##_adam, .add_rms_fwd = p##_add_rms_fwd, .add_rms_bwd = p##_add_rms_bwd, .to_half = p##_to_half,         \
     .add_half = p##_add_half, .act_fwd_half = p##_act_fwd_half, .act_bwd_half = p##_act_bwd_half,                     \
     .glu_fwd_half = p##_glu_fwd_half, .glu_bwd_half = p##_glu_bwd_half
-#define KERN_WHOLE(p)                                                                                               \
-    .gemm = p##_gemm, .attn_fwd = p##_attn_fwd, .attn_bwd = p##_attn_bwd, .dropout = p##_dropout, .head = p##_head, \
-    .logsumexp = p##_logsumexp, .sumsq = p##_sumsq, .adafactor = p##_adafactor, .gemm_half = p##_gemm_half,         \
-    .dropout_half = p##_dropout_half, .attn_fwd_half = p##_attn_fwd_half, .attn_bwd_half = p##_attn_bwd_half
+#define KERN_WHOLE(p)                                                                                   \
+    .gemm = p##_gemm, .attn_fwd = p##_attn_fwd, .attn_bwd = p##_attn_bwd, .dropout = p##_dropout,       \
+    .dropout_part = p##_dropout_part, .head = p##_head, .logsumexp = p##_logsumexp, .sumsq = p##_sumsq, \
+    .adafactor = p##_adafactor, .gemm_half = p##_gemm_half, .dropout_half = p##_dropout_half,           \
+    .attn_fwd_half = p##_attn_fwd_half, .attn_bwd_half = p##_attn_bwd_half
 
 const tt_kern tt_kern_ref = {.name = "ref", KERN_WHOLE(tt_ref), KERN_SPLIT(tt_ref)};
 const tt_kern tt_kern_fast = {.name = "fast", KERN_WHOLE(tt_fast), KERN_SPLIT(tt_split)};

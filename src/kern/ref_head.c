@@ -33,19 +33,12 @@ double tt_ref_logsumexp(int64_t n, const float *z, int64_t *best)
     return isinf(z[at]) ? z[at] : z[at] + log(sum);
 }
 
-static double log_sum_exp(const double *z, int64_t V, double top)
-{
-    double sum = 0;
-    for (int64_t v = 0; v < V; v++) sum += exp(z[v] - top);
-    return top + log(sum);
-}
-
 /* d token / d z = p (1 + 2 zloss lse) - (1 - smooth) [v = y] - smooth / V */
 static void row_bwd(const tt_head *t, int64_t r, const double *z, double lse)
 {
     for (int64_t v = 0; v < t->V; v++) {
-        double g = exp(z[v] - lse) * (1 + 2 * (double)t->zloss * lse) - t->smooth / (double)t->V;
-        if (v == t->y[r]) g -= 1 - (double)t->smooth;
+        double g = exp(z[v] - lse) * (1 + 2 * (double)t->zloss * lse) - t->smooth / (double)head_V(t);
+        if (t->v0 + v == t->y[r]) g -= 1 - (double)t->smooth;
         g *= (double)t->weight[r] * t->scale;
         for (int64_t d = 0; d < t->D; d++) {
             if (t->dh) t->dh[r * t->D + d] += (float)(g * t->W[v * t->D + d]);
@@ -54,16 +47,27 @@ static void row_bwd(const tt_head *t, int64_t r, const double *z, double lse)
     }
 }
 
+static tt_headrow look(const tt_head *t, int64_t r, const double *z)
+{
+    int64_t best = best_of(z, t->V), y = t->y[r] - t->v0;
+    tt_headrow w = {.top = z[best], .best = t->v0 + best, .label = y >= 0 && y < t->V ? z[y] : 0};
+    for (int64_t v = 0; v < t->V; v++) {
+        w.sum += exp(z[v] - w.top);
+        w.mean += z[v] / (double)head_V(t);
+    }
+    if (t->join) t->join(t->join_ctx, 1, &w);
+    return w;
+}
+
 static double row_loss(const tt_head *t, int64_t r, double *z)
 {
     logits(t, t->h + r * t->D, z);
-    int64_t best = best_of(z, t->V);
-    double lse = log_sum_exp(z, t->V, z[best]), nll = lse - z[t->y[r]], mean = 0;
-    for (int64_t v = 0; v < t->V; v++) mean += z[v] / (double)t->V;
+    tt_headrow w = look(t, r, z);
+    double lse = w.top + log(w.sum), nll = lse - w.label;
     if (t->nll) t->nll[r] = (float)nll;
-    if (t->argmax) t->argmax[r] = (int32_t)best;
+    if (t->argmax) t->argmax[r] = (int32_t)w.best;
     if (t->dh || t->dW) row_bwd(t, r, z, lse);
-    return (1 - (double)t->smooth) * nll + t->smooth * (lse - mean) + t->zloss * lse * lse;
+    return (1 - (double)t->smooth) * nll + t->smooth * (lse - w.mean) + t->zloss * lse * lse;
 }
 
 static double head_f32(const tt_head *t)
@@ -76,7 +80,7 @@ static double head_f32(const tt_head *t)
             if (t->argmax) t->argmax[r] = -1;
             continue;
         }
-        assert(t->y[r] < t->V);
+        assert(t->y[r] < head_V(t));
         double token = row_loss(t, r, z);
         t->token[r] = (float)token;
         loss += t->weight[r] * token;

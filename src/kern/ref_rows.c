@@ -178,15 +178,27 @@ void tt_ref_embed_bwd(int64_t R, int64_t D, const int32_t *ids, const float *dy,
         for (int64_t d = 0; d < D; d++) dE[ids[r] * D + d] += dy[r * D + d];
 }
 
-void tt_ref_dropout(int64_t n, float prob, tt_rkey key, const float *x, float *y, bool acc)
+/* Elements at .. at+n-1 of the stream. */
+static void drop_run(int64_t at, int64_t n, float p, tt_rkey key, const float *x, float *y, bool acc)
 {
-    uint32_t below = drop_below(prob);
-    float up = 1 / (1 - prob);
+    uint32_t below = drop_below(p);
+    float up = 1 / (1 - p);
     for (int64_t i = 0; i < n; i++) {
-        drop_row row = drop_row_of(key, (uint64_t)i >> 32);
-        float z = drop_keep(row, (uint32_t)i, below) ? x[i] * up : 0;
+        drop_row row = drop_row_of(key, (uint64_t)(at + i) >> 32);
+        float z = drop_keep(row, (uint32_t)(at + i), below) ? x[i] * up : 0;
         y[i] = acc ? y[i] + z : z;
     }
+}
+
+void tt_ref_dropout(int64_t n, float p, tt_rkey key, const float *x, float *y, bool acc)
+{
+    drop_run(0, n, p, key, x, y, acc);
+}
+
+void tt_ref_dropout_part(int64_t R, int64_t n, int64_t of, int64_t lo, float p, tt_rkey key, const float *x, float *y,
+                         bool acc)
+{
+    for (int64_t r = 0; r < R; r++) drop_run(r * of + lo, n, p, key, x + r * n, y + r * n, acc);
 }
 
 void tt_ref_add(int64_t n, const float *x, float *y)

@@ -42,7 +42,7 @@ tt_t *tt_stream_sum(tt_tape *t, tt_stream *s) { return s->f ? tt_add(t, s->h, tt
 tt_t *tt_sub_attend(tt_tape *t, const tt_t5cfg *c, const attn *w, tt_stream *s, tt_t *kv, const tt_attn *a,
                     const tt_par *bias)
 {
-    tt_t *n = tt_stream_rms(t, s, w->norm, c->eps), *x[3];
+    tt_t *n = tt_fan_out(t, tt_stream_rms(t, s, w->norm, c->eps)), *x[3];
     const tt_par *const p[] = {w->q, w->k, w->v};
     if (kv) {
         x[0] = tt_linear(t, n, w->q);
@@ -50,12 +50,12 @@ tt_t *tt_sub_attend(tt_tape *t, const tt_t5cfg *c, const attn *w, tt_stream *s, 
     } else {
         tt_linears(t, n, 3, p, x);
     }
-    return tt_linear(t, tt_attend(t, x[0], x[1], x[2], a, bias), w->o);
+    return tt_fan_in(t, tt_linear(t, tt_attend(t, x[0], x[1], x[2], a, bias), w->o));
 }
 
 tt_t *tt_sub_ffn(tt_tape *t, const tt_t5cfg *c, const ffn *w, tt_stream *s)
 {
-    tt_t *n = tt_stream_rms(t, s, w->norm, c->eps), *x[2], *y;
+    tt_t *n = tt_fan_out(t, tt_stream_rms(t, s, w->norm, c->eps)), *x[2], *y;
     const tt_par *const p[] = {w->wi, w->wu};
     if (w->wu) {
         tt_linears(t, n, 2, p, x);
@@ -63,5 +63,5 @@ tt_t *tt_sub_ffn(tt_tape *t, const tt_t5cfg *c, const ffn *w, tt_stream *s)
     } else {
         y = tt_activate(t, tt_linear(t, n, w->wi), c->act);
     }
-    return tt_linear(t, tt_drop(t, y), w->wo);
+    return tt_fan_in(t, tt_linear(t, tt_drop_part(t, y, w->wi->lo, c->F), w->wo));
 }

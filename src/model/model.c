@@ -9,22 +9,43 @@
 /* ---- the table ---------------------------------------------------------------------------------------------*/
 /* While the table is built rows move; so the network holds names' places and looks the rows up once it is sealed. */
 typedef struct adder {
-    tt_pars *pars;
+    tt_model *m;
     const tt_t5cfg *c;
     bool second; /* second walk: give rows out instead of adding them */
 } adder;
 
-TT_PRINTF(6, 7)
-static const tt_par *row(const adder *a, int64_t rows, int64_t cols, double std, bool norm, const char *fmt, ...)
+/* How a parameter [rows, cols] is cut for a part: along an axis, a share of things that are unit wide. */
+typedef struct cut {
+    int axis;
+    int64_t lo, hi;
+} cut;
+static const cut whole = {.axis = -1};
+static cut along(int axis, share s, int64_t unit) { return (cut){axis, s.lo * unit, s.hi * unit}; }
+
+static void add_row(tt_model *m, const char *name, cut k, int64_t rows, int64_t cols, double std, bool norm)
+{
+    int64_t shape[] = {rows, cols};
+    bool part = m->part && k.axis >= 0;
+    if (part) shape[k.axis] = k.hi - k.lo;
+    int i = tt_pars_add(&m->pars, name, norm ? 1 : 2, shape, norm ? TT_INIT_ONE : TT_INIT_NORMAL, std, norm);
+    if (!part) return;
+    tt_par *p = &m->pars.p[i];
+    p->axis = k.axis;
+    p->lo = k.lo;
+    p->hi = k.hi;
+    p->of = k.axis ? cols : rows;
+}
+
+TT_PRINTF(7, 8)
+static const tt_par *row(const adder *a, cut k, int64_t rows, int64_t cols, double std, bool norm, const char *fmt, ...)
 {
     char name[128];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(name, sizeof name, fmt, ap);
     va_end(ap);
-    if (a->second) return tt_pars_find(a->pars, name);
-    const int64_t shape[] = {rows, cols};
-    tt_pars_add(a->pars, name, norm ? 1 : 2, shape, norm ? TT_INIT_ONE : TT_INIT_NORMAL, std, norm);
+    if (a->second) return tt_pars_find(&a->m->pars, name);
+    add_row(a->m, name, k, rows, cols, std, norm);
     return NULL;
 }
 
@@ -34,12 +55,13 @@ static attn add_attn(const adder *a, const char *at, const char *kind)
     const tt_t5cfg *c = a->c;
     int64_t D = c->D, HK = c->H * c->K;
     double f = c->init_factor, d = f / sqrt((double)D);
+    cut in = along(0, a->m->heads, c->K), out = along(1, a->m->heads, c->K);
     attn w;
-    w.q = row(a, HK, D, d / sqrt((double)c->K), false, "%s.%s.q.weight", at, kind);
-    w.k = row(a, HK, D, d, false, "%s.%s.k.weight", at, kind);
-    w.v = row(a, HK, D, d, false, "%s.%s.v.weight", at, kind);
-    w.o = row(a, D, HK, f / sqrt((double)HK), false, "%s.%s.o.weight", at, kind);
-    w.norm = row(a, D, 1, 0, true, "%s.layer_norm.weight", at);
+    w.q = row(a, in, HK, D, d / sqrt((double)c->K), false, "%s.%s.q.weight", at, kind);
+    w.k = row(a, in, HK, D, d, false, "%s.%s.k.weight", at, kind);
+    w.v = row(a, in, HK, D, d, false, "%s.%s.v.weight", at, kind);
+    w.o = row(a, out, D, HK, f / sqrt((double)HK), false, "%s.%s.o.weight", at, kind);
+    w.norm = row(a, whole, D, 1, 0, true, "%s.layer_norm.weight", at);
     return w;
 }
 
@@ -48,11 +70,12 @@ static ffn add_ffn(const adder *a, const char *at)
     const tt_t5cfg *c = a->c;
     double f = c->init_factor, d = f / sqrt((double)c->D);
     const char *dense = "DenseReluDense"; /* whatever the activation */
+    cut in = along(0, a->m->ffn, 1), out = along(1, a->m->ffn, 1);
     ffn w = {0};
-    w.wi = row(a, c->F, c->D, d, false, c->gated ? "%s.%s.wi_0.weight" : "%s.%s.wi.weight", at, dense);
-    if (c->gated) w.wu = row(a, c->F, c->D, d, false, "%s.%s.wi_1.weight", at, dense);
-    w.wo = row(a, c->D, c->F, f / sqrt((double)c->F), false, "%s.%s.wo.weight", at, dense);
-    w.norm = row(a, c->D, 1, 0, true, "%s.layer_norm.weight", at);
+    w.wi = row(a, in, c->F, c->D, d, false, c->gated ? "%s.%s.wi_0.weight" : "%s.%s.wi.weight", at, dense);
+    if (c->gated) w.wu = row(a, in, c->F, c->D, d, false, "%s.%s.wi_1.weight", at, dense);
+    w.wo = row(a, out, c->D, c->F, f / sqrt((double)c->F), false, "%s.%s.wo.weight", at, dense);
+    w.norm = row(a, whole, c->D, 1, 0, true, "%s.layer_norm.weight", at);
     return w;
 }
 
@@ -60,14 +83,14 @@ static ffn add_ffn(const adder *a, const char *at)
 static void add_side(const adder *a, stack *s, const char *side)
 {
     const tt_t5cfg *c = a->c;
-    s->bias = row(a, c->nbucket, c->H, c->init_factor / sqrt((double)c->D), false,
+    s->bias = row(a, along(1, a->m->heads, 1), c->nbucket, c->H, c->init_factor / sqrt((double)c->D), false,
                   "%s.block.0.layer.0.SelfAttention.relative_attention_bias.weight", side);
-    s->norm = row(a, c->D, 1, 0, true, "%s.final_layer_norm.weight", side);
+    s->norm = row(a, whole, c->D, 1, 0, true, "%s.final_layer_norm.weight", side);
 }
 
 static void new_group(const adder *a)
 {
-    if (!a->second) tt_pars_group(a->pars);
+    if (!a->second) tt_pars_group(&a->m->pars);
 }
 
 static void add_stack(const adder *a, stack *s, const char *side, int64_t n, bool decoder)
@@ -100,15 +123,15 @@ static void add_head(const adder *a, tt_model *m)
     m->head_scale = c->tied ? 1.f / sqrtf((float)c->D) : 1.f;
     if (c->tied) return;
     new_group(a);
-    m->head = row(a, c->V, c->D, std, false, "lm_head.weight");
+    m->head = row(a, along(0, m->vocab, 1), c->V, c->D, std, false, "lm_head.weight");
 }
 
 /* Group 0: what every block or both sides use. */
 static void add_all(tt_model *m, bool second)
 {
     const tt_t5cfg *c = &m->cfg;
-    adder a = {.pars = &m->pars, .c = c, .second = second};
-    m->embed = row(&a, c->V, c->D, c->init_factor, false, "shared.weight");
+    adder a = {.m = m, .c = c, .second = second};
+    m->embed = row(&a, along(0, m->vocab, 1), c->V, c->D, c->init_factor, false, "shared.weight");
     add_side(&a, &m->enc, "encoder");
     if (!c->encoder_only) add_side(&a, &m->dec, "decoder");
     if (!c->encoder_only) add_head(&a, m);
@@ -123,17 +146,49 @@ tt_err tt_model_parse(const char *json, size_t size, const char *name, tt_model 
     return TT_OK;
 }
 
-tt_err tt_model_shape(const char *json, size_t size, const char *name, tt_model **out)
+/* A model with a table without memory; rank's share of it where size > 0. */
+static tt_model *lay_model(const tt_t5cfg *c, const char *json, size_t bytes, int rank, int size)
 {
-    tt_t5cfg c;
-    TT_TRY(tt_t5cfg_parse(json, size, name, &c));
     tt_model *m = tt_malloc(sizeof *m);
-    *m = (tt_model){.cfg = c, .json = strndup(json, size)};
+    *m = (tt_model){.cfg = *c, .json = strndup(json, bytes), .part = size > 0};
+    const struct {
+        share *s;
+        int64_t all;
+    } shares[] = {{&m->heads, c->H}, {&m->ffn, c->F}, {&m->vocab, c->V}};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+        tt_share(shares[i].all, rank, size ? size : 1, &shares[i].s->lo, &shares[i].s->hi);
     tt_pars_init(&m->pars);
     add_all(m, false);
     tt_pars_lay(&m->pars);
     add_all(m, true);
-    *out = m;
+    return m;
+}
+
+tt_err tt_model_shape(const char *json, size_t size, const char *name, tt_model **out)
+{
+    tt_t5cfg c;
+    TT_TRY(tt_t5cfg_parse(json, size, name, &c));
+    *out = lay_model(&c, json, size, 0, 0);
+    return TT_OK;
+}
+
+tt_err tt_model_part(const tt_model *m, int rank, int size, tt_model **part)
+{
+    const tt_t5cfg *c = &m->cfg;
+    const struct {
+        const char *what;
+        int64_t n;
+    } in[] = {{"attention heads", c->H}, {"ffn columns", c->F}, {"tokens", c->V}};
+    size_t least = 0;
+    for (size_t i = 1; i < sizeof in / sizeof *in; i++)
+        if (in[i].n < in[least].n) least = i;
+    assert(!m->part && rank >= 0 && rank < size);
+    *part = NULL;
+    if (size > in[least].n)
+        return tt_fail(TT_EJOB, "mesh.tp %d: the model has %lld %s to share out; mesh.tp may be %lld at most", size,
+                       (long long)in[least].n, in[least].what, (long long)in[least].n);
+    *part = lay_model(c, m->json, strlen(m->json), rank, size);
+    for (int i = 0; i < m->pars.n; i++) (*part)->pars.p[i].trained = m->pars.p[i].trained;
     return TT_OK;
 }
 

@@ -24,10 +24,17 @@ typedef struct stack {
     const tt_par *norm;
 } stack;
 
+/* The share of a part of a model: heads, ffn columns, tokens [lo, hi). */
+typedef struct share {
+    int64_t lo, hi;
+} share;
+
 struct tt_model {
-    tt_t5cfg cfg;
-    char *json;       /* config.json as read */
-    char *generation; /* generation_config.json as read, or NULL */
+    tt_t5cfg cfg;            /* of the whole model, also in a part */
+    bool part;               /* made by tt_model_part */
+    share heads, ffn, vocab; /* all of them unless part */
+    char *json;              /* config.json as read */
+    char *generation;        /* generation_config.json as read, or NULL */
     tt_pars pars;
     stack enc, dec;
     const tt_par *embed, *head; /* the same when tied */
@@ -45,7 +52,8 @@ typedef struct tt_stream {
 tt_t *tt_stream_rms(tt_tape *t, tt_stream *s, const tt_par *w, float eps); /* h <- h + drop(f); rms(h) w */
 tt_t *tt_stream_sum(tt_tape *t, tt_stream *s);                             /* h + drop(f) */
 
-/* Sublayers, without the residual sum and its dropout. The stream is normed inside. kv: the rows attended to (NULL: the normed stream itself). */
+/* Sublayers, without the residual sum and its dropout. The stream is normed inside. kv: the rows attended to (NULL: the normed stream itself), in a
+ * part fanned out by the caller. w and a may be a part's: results are whole all the same. */
 tt_t *tt_sub_attend(tt_tape *t, const tt_t5cfg *c, const attn *w, tt_stream *s, tt_t *kv, const tt_attn *a,
                     const tt_par *bias);
 tt_t *tt_sub_ffn(tt_tape *t, const tt_t5cfg *c, const ffn *w, tt_stream *s);

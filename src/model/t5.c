@@ -60,6 +60,11 @@ static tt_t *run_block(tt_tape *t, const tt_model *m, const stack *s, int i, con
     return out ? settle(t, h, out, mark) : h;
 }
 
+static tt_t *embed(tt_tape *t, const tt_model *m, const int32_t *ids, int64_t R)
+{
+    return tt_drop(t, tt_fan_in(t, tt_embed(t, ids, R, m->embed)));
+}
+
 static tt_seg *segments(tt_tape *t, int B, const int32_t *q, const int32_t *k)
 {
     tt_seg *s = TT_NEW(t->a, tt_seg, B);
@@ -67,10 +72,14 @@ static tt_seg *segments(tt_tape *t, int B, const int32_t *q, const int32_t *k)
     return s;
 }
 
-static const tt_attn *keep(tt_tape *t, tt_attn a)
+/* a, in a part over its own heads. */
+static const tt_attn *keep(tt_tape *t, const tt_model *m, tt_attn a)
 {
     tt_attn *own = TT_NEW(t->a, tt_attn, 1);
     *own = a;
+    own->H = own->Hkv = (int)(m->heads.hi - m->heads.lo);
+    own->h0 = (int)m->heads.lo;
+    own->Hall = (int)m->cfg.H;
     return own;
 }
 
@@ -78,8 +87,8 @@ tt_t *tt_t5_encode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t
 {
     const tt_t5cfg *c = &m->cfg;
     tt_t **to = tr ? tr->enc : NULL;
-    const tt_attn *self = keep(t, tt_attn_enc(c, g->B, segments(t, g->B, g->s_off, g->s_off)));
-    tt_t *h = tt_drop(t, tt_embed(t, g->src, g->Rs, m->embed));
+    const tt_attn *self = keep(t, m, tt_attn_enc(c, g->B, segments(t, g->B, g->s_off, g->s_off)));
+    tt_t *h = embed(t, m, g->src, g->Rs);
     for (int i = 0; i < m->enc.n; i++) {
         trace(to, i, h);
         h = run_block(t, m, &m->enc, i, self, NULL, h, NULL);
@@ -97,7 +106,8 @@ static tt_t *decode(tt_tape *t, const tt_model *m, int64_t R, const int32_t *ids
 {
     const tt_t5cfg *c = &m->cfg;
     assert(!c->encoder_only);
-    tt_t *h = tt_drop(t, tt_embed(t, ids, R, m->embed));
+    tt_t *h = embed(t, m, ids, R);
+    enc = tt_fan_out(t, enc); /* one for the keys and values of all blocks */
     for (int i = 0; i < m->dec.n; i++) {
         trace(to, i, h);
         h = run_block(t, m, &m->dec, i, self, cross, h, enc);
@@ -109,8 +119,8 @@ static tt_t *decode(tt_tape *t, const tt_model *m, int64_t R, const int32_t *ids
 
 tt_t *tt_t5_decode_traced(tt_tape *t, const tt_model *m, const tt_grain *g, tt_t *enc, tt_trace *tr)
 {
-    const tt_attn *self = keep(t, tt_attn_dec(&m->cfg, g->B, segments(t, g->B, g->t_off, g->t_off)));
-    const tt_attn *cross = keep(t, tt_attn_cross(&m->cfg, g->B, segments(t, g->B, g->t_off, g->s_off)));
+    const tt_attn *self = keep(t, m, tt_attn_dec(&m->cfg, g->B, segments(t, g->B, g->t_off, g->t_off)));
+    const tt_attn *cross = keep(t, m, tt_attn_cross(&m->cfg, g->B, segments(t, g->B, g->t_off, g->s_off)));
     return decode(t, m, g->Rt, g->dec_in, self, cross, enc, tr ? tr->dec : NULL);
 }
 
@@ -129,7 +139,7 @@ void tt_t5_loss(tt_tape *t, const tt_model *m, const tt_grain *g, const float *w
     out->argmax = TT_NEW(t->a, int32_t, g->Rt);
     int head = m->head->group;
     tt_group_use(t, 0, false);
-    tt_t *h = tt_t5_decode(t, m, g, tt_t5_encode(t, m, g));
+    tt_t *h = tt_fan_out(t, tt_t5_decode(t, m, g, tt_t5_encode(t, m, g)));
     tt_group_use(t, 0, true);
     if (head) tt_group_use(t, head, true);
     out->loss =

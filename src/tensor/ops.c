@@ -4,8 +4,7 @@
 #include <string.h>
 
 /* ---- sums and dropout --------------------------------------------------------------------------------------*/
-/* A result of x's shape: x's memory if that is spare, else new memory. */
-static tt_t *over(tt_tape *t, tt_t *x)
+tt_t *tt_over(tt_tape *t, tt_t *x)
 {
     assert(x->ld == x->cols);
     if (!x->spare) return (x->h ? tt_new_half : tt_new)(t, x->rows, x->cols, false);
@@ -42,7 +41,7 @@ static tt_t *sum_of(tt_tape *t, tt_t *a, tt_t *b, const void **bx, add_node **no
     assert(a->rows == b->rows && a->cols == b->cols && a != b && !a->h && b->ld == b->cols);
     *bx = b->h ? (const void *)b->h : b->x;
     *node = NULL;
-    tt_t *y = b->h ? tt_new(t, a->rows, a->cols, false) : over(t, b);
+    tt_t *y = b->h ? tt_new(t, a->rows, a->cols, false) : tt_over(t, b);
     y->need = wants(t, a) || wants(t, b);
     if (!y->need) return y;
     *node = RECORD(t, add_node, add_back, y);
@@ -72,25 +71,49 @@ typedef struct drop_node {
     tt_t *x;
     float p;
     tt_rkey key;
+    int64_t lo, of; /* x is columns lo .. of the `of` that the mask is of */
 } drop_node;
+
+static void drop(const tt_tape *t, const drop_node *n, const float *x, float *y, bool acc)
+{
+    int64_t R = n->x->rows, cols = n->x->cols;
+    if (cols == n->of)
+        t->k->dropout(R * cols, n->p, n->key, x, y, acc);
+    else
+        t->k->dropout_part(R, cols, n->of, n->lo, n->p, n->key, x, y, acc);
+}
+
+/* A part's mask is made in fp32. */
+static void drop_half(tt_tape *t, const drop_node *n, const tt_bf16 *x, tt_bf16 *y)
+{
+    int64_t count = n->x->rows * n->x->cols;
+    if (n->x->cols == n->of) {
+        t->k->dropout_half(count, n->p, n->key, x, y);
+        return;
+    }
+    tt_mark mark = tt_arena_mark(t->a);
+    float *single = TT_NEW(t->a, float, count);
+    tt_f32_from_bf16(count, x, single);
+    drop(t, n, single, single, false);
+    t->k->to_half(count, single, y);
+    tt_arena_rewind(t->a, mark);
+}
 
 static void drop_back_half(tt_tape *t, drop_node *n)
 {
-    int64_t count = n->x->rows * n->x->cols;
     tt_bf16 *dy = half_of(n->node.y->g);
     if (tt_grad_take(n->x, n->node.y)) {
-        t->k->dropout_half(count, n->p, n->key, dy, dy);
+        drop_half(t, n, dy, dy);
         return;
     }
     half_grad dx = tt_half_begin(t, n->x);
-    t->k->dropout_half(count, n->p, n->key, dy, dx.to);
+    drop_half(t, n, dy, dx.to);
     tt_half_end(t, dx);
 }
 
 static void drop_back(tt_tape *t, tt_node *node)
 {
     drop_node *n = (drop_node *)node;
-    int64_t count = n->x->rows * n->x->cols;
     float beta, *dy = node->y->g;
     assert(grad_half(n->x) == grad_half(node->y));
     if (grad_half(n->x)) {
@@ -98,34 +121,36 @@ static void drop_back(tt_tape *t, tt_node *node)
         return;
     }
     if (tt_grad_take(n->x, node->y)) {
-        t->k->dropout(count, n->p, n->key, dy, dy, false);
+        drop(t, n, dy, dy, false);
         return;
     }
     float *dx = tt_grad_set(t, n->x, &beta);
-    t->k->dropout(count, n->p, n->key, dy, dx, beta != 0.f);
+    drop(t, n, dy, dx, beta != 0.f);
 }
 
-tt_t *tt_drop(tt_tape *t, tt_t *x)
+tt_t *tt_drop_part(tt_tape *t, tt_t *x, int64_t lo, int64_t of)
 {
+    assert(lo >= 0 && lo + x->cols <= of);
     if (t->drop == 0.f) return x;
     const float *from = x->x;
     const tt_bf16 *from_half = x->h;
-    tt_t *y = over(t, x);
-    tt_rkey key = tt_key(t->key, "dropout", t->uses++, 0, 0);
+    tt_t *y = tt_over(t, x);
+    drop_node with = {.x = x, .p = t->drop, .key = tt_key(t->key, "dropout", t->uses++, 0, 0), .lo = lo, .of = of};
     if (x->h)
-        t->k->dropout_half(x->rows * x->cols, t->drop, key, from_half, y->h);
+        drop_half(t, &with, from_half, y->h);
     else
-        t->k->dropout(x->rows * x->cols, t->drop, key, from, y->x, false);
+        drop(t, &with, from, y->x, false);
     y->spare = true;
     y->wide = x->wide;
     y->need = wants(t, x);
     if (!y->need) return y;
     drop_node *n = RECORD(t, drop_node, drop_back, y);
-    n->x = x;
-    n->p = t->drop;
-    n->key = key;
+    with.node = n->node;
+    *n = with;
     return y;
 }
+
+tt_t *tt_drop(tt_tape *t, tt_t *x) { return tt_drop_part(t, x, 0, x->cols); }
 
 /* ---- norms -------------------------------------------------------------------------------------------------*/
 typedef struct norm_node {
@@ -286,6 +311,22 @@ tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act)
 }
 
 /* ---- embedding ---------------------------------------------------------------------------------------------*/
+/* Ids as rows of E, a slice of the vocabulary; -1 where another rank has the row. */
+static const int32_t *local_ids(tt_arena *a, const int32_t *ids, int64_t R, const tt_par *E)
+{
+    int32_t *own = TT_NEW(a, int32_t, R);
+    for (int64_t r = 0; r < R; r++) own[r] = ids[r] >= E->lo && ids[r] < E->hi ? ids[r] - (int32_t)E->lo : -1;
+    return own;
+}
+
+/* Rows r .. *end-1 of R all have an id (true) or none of them has. */
+static bool ids_run(const int32_t *ids, int64_t r, int64_t R, int64_t *end)
+{
+    bool has = ids[r] >= 0;
+    for (*end = r + 1; *end < R && (ids[*end] >= 0) == has;) ++*end;
+    return has;
+}
+
 typedef struct embed_node {
     tt_node node;
     const int32_t *ids;
@@ -295,13 +336,23 @@ typedef struct embed_node {
 static void embed_back(tt_tape *t, tt_node *node)
 {
     embed_node *n = (embed_node *)node;
-    t->k->embed_bwd(node->y->rows, node->y->cols, n->ids, node->y->g, tt_par_grad(n->E));
+    int64_t D = node->y->cols, R = node->y->rows, end;
+    float *dE = tt_par_grad(n->E);
+    for (int64_t r = 0; r < R; r = end)
+        if (ids_run(n->ids, r, R, &end)) t->k->embed_bwd(end - r, D, n->ids + r, node->y->g + r * D, dE);
 }
 
 tt_t *tt_embed(tt_tape *t, const int32_t *ids, int64_t R, const tt_par *E)
 {
-    tt_t *y = tt_new(t, R, E->shape[1], trains(t, E));
-    t->k->embed_fwd(R, E->shape[1], ids, E->w, y->x);
+    int64_t D = E->shape[1], end;
+    assert(!sliced(E) || tt_parted(t));
+    if (sliced(E)) ids = local_ids(t->a, ids, R, E);
+    tt_t *y = tt_new(t, R, D, trains(t, E));
+    for (int64_t r = 0; r < R; r = end)
+        if (ids_run(ids, r, R, &end) || !sliced(E))
+            t->k->embed_fwd(end - r, D, ids + r, E->w, y->x + r * D);
+        else
+            memset(y->x + r * D, 0, sizeof(float) * (size_t)((end - r) * D));
     y->spare = true;
     if (!y->need) return y;
     embed_node *n = RECORD(t, embed_node, embed_back, y);

@@ -132,7 +132,8 @@ void tt_pars_unset(tt_pars *t, int group, bool unset)
     const tt_group *x = &t->group[group];
     for (int i = x->first; i < x->end; i++) {
         const tt_par *p = &t->p[i];
-        int64_t clear = unset || !t->unset[i] ? p->n : 0; /* the padding always: the memory may have been another group's */
+        int64_t clear =
+            unset || !t->unset[i] ? p->n : 0; /* the padding always: the memory may have been another group's */
         memset(p->g + clear, 0, sizeof(float) * (size_t)(padded(p->n) - clear));
         t->unset[i] = unset;
     }

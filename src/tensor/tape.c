@@ -102,6 +102,12 @@ void tt_grad_pass(tt_tape *t, tt_t *x, tt_t *y)
     buf_of(y->g)->holders++;
 }
 
+float *tt_grad_own(tt_tape *t, tt_t *y)
+{
+    unshare(t, y);
+    return y->g;
+}
+
 bool tt_grad_take(tt_t *x, tt_t *y)
 {
     if (!x->need || x->g || buf_of(y->g)->holders > 1) return false;

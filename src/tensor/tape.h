@@ -44,9 +44,18 @@ void tt_half_end(tt_tape *t, half_grad g);
 /* x as bf16: x itself if it is, else a rounded copy with its own record. */
 tt_t *tt_halve(tt_tape *t, tt_t *x);
 
+/* y's complete gradient, to be written over by y's own backward: a copy if another tensor holds it, too. */
+float *tt_grad_own(tt_tape *t, tt_t *y);
 /* x's gradient += y's, without a copy where x has none yet. */
 void tt_grad_pass(tt_tape *t, tt_t *x, tt_t *y);
 /* Takes y's gradient buffer for x if nobody else holds it and x has none (for in-place backwards); false otherwise. */
 bool tt_grad_take(tt_t *x, tt_t *y);
+
+/* A result of x's shape, with no gradient needed so far: x's memory if that is spare (then x->x becomes NULL), else new memory. */
+tt_t *tt_over(tt_tape *t, tt_t *x);
+
+/* Does the rank compute a part of the model? Is p a true slice? */
+bool tt_parted(const tt_tape *t);
+static inline bool sliced(const tt_par *p) { return p->axis >= 0 && p->hi - p->lo < p->of; }
 
 #endif
