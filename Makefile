@@ -1,5 +1,6 @@
 # tutti. `make demo` and `make check` need nothing but git, make, a compiler and a package manager.
 # Elsewhere than Debian: make CC=mpicc CXX=mpicxx PKGS="..." (modules or Spack give pkg-config files).
+# oneDNN 2 has no pkg-config file: -ldnnl stands in LIBS.
 PKGS   ?= ompi-c hdf5-openmpi openblas yaml-0.1 jansson sentencepiece libxxhash zlib libutf8proc
 BUILD  ?= fast
 PREFIX ?= /usr/local
@@ -8,9 +9,9 @@ CXX    ?= c++
 
 # What PKGS and TOOLS are called by apt, by environment modules, by Spack.
 DEBS    = libopenmpi-dev openmpi-bin libopenblas-openmp-dev libhdf5-openmpi-dev libyaml-dev libjansson-dev \
-          libsentencepiece-dev sentencepiece libxxhash-dev zlib1g-dev libutf8proc-dev pkg-config g++ perl
-MODULES = gcc openmpi hdf5 (parallel) openblas libyaml jansson sentencepiece xxhash zlib utf8proc pkgconf
-SPACK   = openmpi openblas threads=openmp hdf5+mpi libyaml jansson sentencepiece xxhash zlib utf8proc pkgconf
+          libsentencepiece-dev sentencepiece libxxhash-dev zlib1g-dev libutf8proc-dev libdnnl-dev pkg-config g++ perl
+MODULES = gcc openmpi hdf5 (parallel) openblas onednn libyaml jansson sentencepiece xxhash zlib utf8proc pkgconf
+SPACK   = openmpi openblas threads=openmp onednn hdf5+mpi libyaml jansson sentencepiece xxhash zlib utf8proc pkgconf
 TOOLS   = pkg-config $(CXX) mpirun prove
 LINT    = clang-format cppcheck
 # It does not see that TT_BUG never returns, nor that a softmax over no keys is meant to give log(0) = -inf.
@@ -26,7 +27,7 @@ HAVE     := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 PKGINC   := $(if $(HAVE),$(shell pkg-config --cflags $(PKGS)))
 PKGLIB   := $(if $(HAVE),$(shell pkg-config --libs $(PKGS)))
 FLAGS     = $(OPT_$(BUILD)) -g -pthread -D_GNU_SOURCE -fopenmp-simd $(WARN) -Iinclude -MMD -MP $(PKGINC)
-LIBS      = $(PKGLIB) -lm -lpthread $(filter -fsanitize%,$(OPT_$(BUILD)))
+LIBS      = $(PKGLIB) -ldnnl -lm -lpthread $(filter -fsanitize%,$(OPT_$(BUILD)))
 
 SRC    = $(filter-out src/cli/main.c,$(wildcard src/*/*.c)) $(wildcard src/*/*.cc)
 OBJ    = $(addprefix $(OUT)/,$(addsuffix .o,$(SRC)))

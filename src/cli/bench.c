@@ -70,9 +70,7 @@ typedef struct part {
 
 static const part parts[] = {
     {"step", tt_bench_step}, /* when none is named */
-    {"generate", tt_bench_generate},
-    {"metrics", tt_bench_metrics},
-    {0},
+    {"generate", tt_bench_generate}, {"metrics", tt_bench_metrics}, {"peaks", tt_bench_peaks}, {0},
 };
 
 /* Local: of one process. */
@@ -80,7 +78,8 @@ tt_err tt_verb_bench(const tt_mesh *m, const tt_args *args)
 {
     const part *p = parts;
     while (args->n > 0 && p->name && strcmp(p->name, args->pos[0]) != 0) p++;
-    if (!p->name) return tt_fail(TT_EJOB, "bench: no part '%s'; there are step, generate, metrics", args->pos[0]);
+    if (!p->name)
+        return tt_fail(TT_EJOB, "bench: no part '%s'; there are step, generate, metrics, peaks", args->pos[0]);
     if (m->size > 1) return tt_fail(TT_EJOB, "bench: times one process; run it without mpirun");
     return p->run(m, args);
 }

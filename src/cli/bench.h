@@ -8,10 +8,11 @@
 
 struct json_t;
 
-/* ---- the parts: each of one process --------------------------------------------------------------------------------------*/
+/* ---- the parts: of one process, but ranks and growth, which are Collective -----------------------------------------------*/
 tt_err tt_bench_step(const tt_mesh *m, const tt_args *args);
 tt_err tt_bench_metrics(const tt_mesh *m, const tt_args *args);
 tt_err tt_bench_generate(const tt_mesh *m, const tt_args *args);
+tt_err tt_bench_peaks(const tt_mesh *m, const tt_args *args);
 
 /* ---- what they share -----------------------------------------------------------------------------------------------------*/
 double tt_bench_cpu(void); /* processor seconds of this process so far */
@@ -22,6 +23,45 @@ tt_err tt_bench_model(int64_t layers, int64_t vocab, tt_model **out);
 struct json_t *tt_bench_peer(const char *script, const char *args);
 /* One line on stdout, and into the file where path is one; takes the reference. TT_ERUN: the file. */
 tt_err tt_bench_print(struct json_t *line, const char *path);
+
+/* Least, median and most of some runs; the spread says how far the machine is to be believed. */
+typedef struct tt_bench_stat {
+    int n;
+    double least, median, most;
+} tt_bench_stat;
+tt_bench_stat tt_bench_stat_of(int n, const double *x);
+struct json_t *tt_bench_stat_json(const tt_bench_stat *s);
+
+/* The sizes of a T5 1.1 model; L layers on each side. */
+typedef struct tt_bench_dims {
+    char name[8];
+    int64_t D, F, L, H, K, V;
+} tt_bench_dims;
+/* config: a config.json, NULL or "": one of the five by name. TT_EJOB, TT_EFILE. */
+tt_err tt_bench_dims_of(const char *size, const char *config, tt_bench_dims *out);
+int64_t tt_bench_params(const tt_bench_dims *d); /* of the matrices; norms and biases are not counted */
+tt_err tt_bench_build(const tt_bench_dims *d, tt_model **out);
+
+/* A checkpoint of at most mb MiB (fewer layers then) and a plain file of its size, in dir (NULL, "": $TMPDIR, /tmp). Collective. */
+tt_err tt_bench_disk(const tt_mesh *m, const tt_bench_dims *d, const char *dir, int64_t mb, int times,
+                     struct json_t **out);
+
+/* ---- other programs ------------------------------------------------------------------------------------------------------
+ * Each is a shell command, with the environment that this process began with (after MPI has started, getenv has more). */
+/* Its output; NULL: it could not be started. End with reap, which returns its exit code, -1 if a signal ended it. */
+FILE *tt_bench_spawn(const char *command, int *pid);
+int tt_bench_reap(FILE *f, int pid);
+/* Waits for its end. The last line of its output as JSON, a new reference; NULL if that is no object or the exit code is not 0. show: its
+ * other lines go to stdout. */
+struct json_t *tt_bench_child(const char *command, bool show);
+const char *tt_bench_self(void); /* the path of this program */
+
+/* ---- bf16 products through oneDNN: operands rounded before, sums in fp32 --------------------------------------------------*/
+typedef struct tt_bench_half tt_bench_half;
+/* C[m,n] = op(A)[m,k] op(B)[k,n] as tt_kern's gemm, rows without gaps. NULL: this CPU or library cannot. */
+tt_bench_half *tt_bench_half_new(bool ta, bool tb, int64_t m, int64_t n, int64_t k);
+void tt_bench_half_run(tt_bench_half *h, const uint16_t *A, const uint16_t *B, float *C);
+void tt_bench_half_free(tt_bench_half *h);
 
 /* ---- the stopwatch -------------------------------------------------------------------------------------------------------*/
 
