@@ -5,6 +5,7 @@
 #include "tutti/cli.h"
 #include "tutti/kern.h"
 #include "tutti/model.h"
+#include "tutti/optim.h"
 
 struct json_t;
 
@@ -13,6 +14,8 @@ tt_err tt_bench_step(const tt_mesh *m, const tt_args *args);
 tt_err tt_bench_metrics(const tt_mesh *m, const tt_args *args);
 tt_err tt_bench_generate(const tt_mesh *m, const tt_args *args);
 tt_err tt_bench_peaks(const tt_mesh *m, const tt_args *args);
+tt_err tt_bench_ranks(const tt_mesh *m, const tt_args *args);
+tt_err tt_bench_growth(const tt_mesh *m, const tt_args *args);
 
 /* ---- what they share -----------------------------------------------------------------------------------------------------*/
 double tt_bench_cpu(void); /* processor seconds of this process so far */
@@ -45,6 +48,36 @@ tt_err tt_bench_build(const tt_bench_dims *d, tt_model **out);
 /* A checkpoint of at most mb MiB (fewer layers then) and a plain file of its size, in dir (NULL, "": $TMPDIR, /tmp). Collective. */
 tt_err tt_bench_disk(const tt_mesh *m, const tt_bench_dims *d, const char *dir, int64_t mb, int times,
                      struct json_t **out);
+
+/* ---- a training step -------------------------------------------------------------------------------------------------------
+ * As in tutti train but for the data: random ids of given lengths. fp32, AdamW. */
+typedef struct tt_bench_batch { /* of all ranks */
+    int64_t n;
+    int *S, *T; /* [n] tokens */
+} tt_bench_batch;
+
+/* n examples of enc + dec tokens; or, enc 0, of DialogSum's lengths. In a. */
+tt_bench_batch tt_bench_batch_make(tt_arena *a, int64_t n, int64_t enc, int64_t dec);
+
+typedef struct tt_bench_time { /* seconds of one step; all but step are this rank's */
+    double step, cpu;
+    double sum;    /* over grains and ranks: pushing and finishing it, once all ranks have come so far */
+    double wait;   /* for the slowest rank's gradients */
+    double gather; /* of the new weights */
+    double update; /* the norm and the new weights of the own slice */
+} tt_bench_time;
+
+typedef struct tt_bench_work tt_bench_work;
+/* Local. *out is to be freed after an error too. The batch is cut into grains in order. reduce: TT_REDUCE_EXACT, TT_REDUCE_MPI.
+ * base NULL: a model of its own; else base's model and memory, which must live as long. */
+tt_err tt_bench_work_new(const tt_mesh *m, const tt_bench_dims *d, const tt_bench_batch *b, int64_t grains, int reduce,
+                         const tt_bench_work *base, tt_bench_work **out);
+void tt_bench_work_free(tt_bench_work *w);
+int64_t tt_bench_work_tokens(const tt_bench_work *w);        /* of all ranks */
+double tt_bench_work_flops(const tt_bench_work *w);          /* of this rank's products in a step */
+void tt_bench_work_step(tt_bench_work *w, tt_bench_time *t); /* Collective */
+/* Collective. A barrier that leaves the processor to others: for ranks that sit out while one measures. */
+void tt_bench_wait(const tt_mesh *m);
 
 /* ---- other programs ------------------------------------------------------------------------------------------------------
  * Each is a shell command, with the environment that this process began with (after MPI has started, getenv has more). */
