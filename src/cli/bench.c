@@ -71,8 +71,16 @@ typedef struct part {
 
 static const part parts[] = {
     {"step", false, tt_bench_step}, /* when none is named */
-    {"generate", false, tt_bench_generate}, {"metrics", false, tt_bench_metrics}, {"peaks", false, tt_bench_peaks},
-    {"ranks", true, tt_bench_ranks},        {"growth", true, tt_bench_growth},    {0},
+    {"generate", false, tt_bench_generate},
+    {"metrics", false, tt_bench_metrics},
+    {"peaks", false, tt_bench_peaks},
+    {"versus", false, tt_bench_versus},
+    {"ranks", true, tt_bench_ranks},
+    {"growth", true, tt_bench_growth},
+    {"start", false, tt_bench_start},
+    {"init", true, tt_bench_init}, /* of start */
+    {"all", false, tt_bench_all},  /* of those that speak of training */
+    {0},
 };
 
 static tt_err no_part(const char *name)

@@ -16,6 +16,10 @@ tt_err tt_bench_generate(const tt_mesh *m, const tt_args *args);
 tt_err tt_bench_peaks(const tt_mesh *m, const tt_args *args);
 tt_err tt_bench_ranks(const tt_mesh *m, const tt_args *args);
 tt_err tt_bench_growth(const tt_mesh *m, const tt_args *args);
+tt_err tt_bench_start(const tt_mesh *m, const tt_args *args);
+tt_err tt_bench_init(const tt_mesh *m, const tt_args *args); /* nothing: MPI has started, and ends */
+tt_err tt_bench_versus(const tt_mesh *m, const tt_args *args);
+tt_err tt_bench_all(const tt_mesh *m, const tt_args *args);
 
 /* ---- what they share -----------------------------------------------------------------------------------------------------*/
 double tt_bench_cpu(void); /* processor seconds of this process so far */
