@@ -78,7 +78,7 @@ lint:
 	    -D'json_array_foreach(a,i,v)=for(;;)' $(addprefix --suppress=,$(CPPCHECK_NOT)) $(wildcard src/*/*.c)
 	tests/layers.sh
 bench: all
-	$(OUT)/tutti bench
+	tests/bench/all.sh $(OUT)
 	tests/bench/generate.sh $(OUT)
 	tests/bench/metrics.sh $(OUT)
 	tests/bench/prepare.sh $(OUT) 1 2 4

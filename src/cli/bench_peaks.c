@@ -14,7 +14,7 @@ typedef struct options {
 #define AT(field) offsetof(options, field)
 static const tt_keyrow keys[] = {
     {"model", TT_KTEXT, AT(model), "small", NULL, "T5 1.1's small, base, large, xl or xxl: whose shapes"},
-    {"model.config", TT_KTEXT, AT(config), NULL, NULL, "or those of a config.json"},
+    {"config", TT_KTEXT, AT(config), NULL, NULL, "or those of a config.json"},
     {"square", TT_KINT, AT(square), "2048", "16..", "largest square product; halves of it too"},
     {"rows.enc", TT_KINT, AT(rows_enc), "2048", "1..", "source tokens in a grain"},
     {"rows.dec", TT_KINT, AT(rows_dec), "512", "1..", "target tokens in a grain"},

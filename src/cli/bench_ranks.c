@@ -17,7 +17,7 @@ typedef struct options {
 #define AT(field) offsetof(options, field)
 static const tt_keyrow keys[] = {
     {"model", TT_KTEXT, AT(model), "small", NULL, "T5 1.1's small, base, large, xl or xxl"},
-    {"model.config", TT_KTEXT, AT(config), NULL, NULL, "or that of a config.json"},
+    {"config", TT_KTEXT, AT(config), NULL, NULL, "or that of a config.json"},
     {"batch", TT_KINT, AT(batch), "4", "1..", "examples of all ranks together"},
     {"enc", TT_KINT, AT(enc), "512", "0..", "source tokens of an example; 0: DialogSum's lengths"},
     {"dec", TT_KINT, AT(dec), "128", "1..", "target tokens of an example"},
