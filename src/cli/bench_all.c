@@ -1,7 +1,7 @@
 /* tutti bench all: every part in a process of its own, one file of numbers, and the targets beside what was measured.
  *
  * The file: {"tutti": version, "blas": kernels, "host": name, "cores": n, "parts": {NAME: what that part printed, or null}, "targets":
- * [{"name", "target", "measured" (null: not), "met"}]}. Each part's object:
+ * [{"name", "target", "measured" (null: not), "met" (null: not judged)}]}. Each part's object:
  *   peaks   fp32_gflops, bf16_gflops: best square; products.<layer>.<direction>: mnk, fp32_gflops, bf16_gflops;
  *           memory: memcpy_gb_s, triad_gb_s; disk: bytes, raw_mb_s, checkpoint_mb_s, ratio
  *   versus  cases.<fp32|bf16|fp32-real|bf16-real>: ours, peer.<way to start it>, peer_padded: tok_s {n, least, median, most}, rss_mib;
@@ -116,24 +116,36 @@ static bool number_at(const json_t *j, const char *at, double *x)
     return json_is_number(j) && *x != 0;
 }
 
+/* Beside a time stands the share of it in which the process had a processor: with less than 0.95 the number says nothing. */
+static bool is_busy(const json_t *all, const char *at)
+{
+    char path[128];
+    double share;
+    snprintf(path, sizeof path, "%.*s.cpu_share", (int)(strrchr(at, '.') - at), at);
+    return number_at(all, path, &share) && share < 0.95;
+}
+
+static json_t *show_target(const json_t *all, size_t i)
+{
+    double x, target = targets[i].target;
+    bool known = number_at(all, targets[i].at, &x), busy = is_busy(all, targets[i].at);
+    bool met = targets[i].below ? x <= target : x >= target;
+    double unit = strstr(targets[i].name, "GiB") ? 1.0 / 1024 : 1; /* of rss_mib */
+    printf("%-46s %s %7.2f ", targets[i].name, targets[i].below ? "<=" : ">=", unit * target);
+    if (known)
+        printf("%10.3f  %s\n", unit * x, busy ? "not judged: others used the machine" : met ? "met" : "not met");
+    else
+        printf("%10s  not measured\n", "");
+    return json_pack("{s:s,s:f,s:o,s:o}", "name", targets[i].name, "target", unit * target, "measured",
+                     known ? json_real(unit * x) : json_null(), "met",
+                     known && !busy ? json_boolean(met) : json_null());
+}
+
 static json_t *show_targets(const json_t *all)
 {
     json_t *list = json_array();
     printf("\n==== targets\n%-46s %10s %10s\n", "", "target", "measured");
-    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
-        double x;
-        bool known = number_at(all, targets[i].at, &x),
-             met = targets[i].below ? x <= targets[i].target : x >= targets[i].target;
-        double unit = strstr(targets[i].name, "GiB") ? 1.0 / 1024 : 1; /* of rss_mib */
-        printf("%-46s %s %7.2f ", targets[i].name, targets[i].below ? "<=" : ">=", unit * targets[i].target);
-        if (known)
-            printf("%10.3f  %s\n", unit * x, met ? "met" : "not met");
-        else
-            printf("%10s\n", "not measured");
-        json_array_append_new(list, json_pack("{s:s,s:f,s:o,s:b}", "name", targets[i].name, "target",
-                                              unit * targets[i].target, "measured",
-                                              known ? json_real(unit * x) : json_null(), "met", known && met));
-    }
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) json_array_append_new(list, show_target(all, i));
     return list;
 }
 
