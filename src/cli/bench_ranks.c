@@ -22,7 +22,7 @@ static const tt_keyrow keys[] = {
     {"enc", TT_KINT, AT(enc), "512", "0..", "source tokens of an example; 0: DialogSum's lengths"},
     {"dec", TT_KINT, AT(dec), "128", "1..", "target tokens of an example"},
     {"grains", TT_KINT, AT(grains), "4", "1..", "into which the batch is cut"},
-    {"times", TT_KINT, AT(times), "3", "1..", "rounds of all in turn, of which the best counts"},
+    {"times", TT_KINT, AT(times), "2", "1..", "rounds of all in turn, of which the best counts"},
     {"threads", TT_KINT, AT(threads), "2", "0..", "also one rank with so many BLAS threads; 0: not"},
     {"net_mb", TT_KINT, AT(net_mb), "64", "1..", "size of what is reduced and gathered"},
     {"quick", TT_KBOOL, AT(quick), "false", NULL, "small sizes: does it run?"},
