@@ -1,5 +1,6 @@
 # tutti. `make demo` and `make check` need nothing but git, make, a compiler and a package manager.
 # Elsewhere than Debian: make CC=mpicc CXX=mpicxx PKGS="..." (modules or Spack give pkg-config files).
+# oneDNN 2 has no pkg-config file: -ldnnl stands in LIBS.
 PKGS   ?= ompi-c hdf5-openmpi openblas yaml-0.1 jansson sentencepiece libxxhash zlib libutf8proc
 BUILD  ?= fast
 PREFIX ?= /usr/local
@@ -77,7 +78,7 @@ lint:
 	    -D'json_array_foreach(a,i,v)=for(;;)' $(addprefix --suppress=,$(CPPCHECK_NOT)) $(wildcard src/*/*.c)
 	tests/layers.sh
 bench: all
-	$(OUT)/tutti bench
+	tests/bench/all.sh $(OUT)
 	tests/bench/generate.sh $(OUT)
 	tests/bench/metrics.sh $(OUT)
 	tests/bench/prepare.sh $(OUT) 1 2 4

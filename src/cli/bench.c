@@ -65,22 +65,40 @@ tt_err tt_bench_print(json_t *line, const char *path)
 
 typedef struct part {
     const char *name;
+    bool many; /* of any number of ranks */
     tt_err (*run)(const tt_mesh *m, const tt_args *args);
 } part;
 
 static const part parts[] = {
-    {"step", tt_bench_step}, /* when none is named */
-    {"generate", tt_bench_generate},
-    {"metrics", tt_bench_metrics},
+    {"step", false, tt_bench_step}, /* when none is named */
+    {"generate", false, tt_bench_generate},
+    {"metrics", false, tt_bench_metrics},
+    {"peaks", false, tt_bench_peaks},
+    {"versus", false, tt_bench_versus},
+    {"ranks", true, tt_bench_ranks},
+    {"growth", true, tt_bench_growth},
+    {"start", false, tt_bench_start},
+    {"init", true, tt_bench_init}, /* of start */
+    {"all", false, tt_bench_all},  /* of those that speak of training */
     {0},
 };
 
-/* Local: of one process. */
+static tt_err no_part(const char *name)
+{
+    char list[256] = "";
+    for (const part *p = parts; p->name; p++) {
+        if (*list) strcat(list, ", ");
+        strcat(list, p->name);
+    }
+    return tt_fail(TT_EJOB, "bench: no part '%s'; there are %s", name, list);
+}
+
+/* Collective for the parts of many ranks; the others are of one process. */
 tt_err tt_verb_bench(const tt_mesh *m, const tt_args *args)
 {
     const part *p = parts;
     while (args->n > 0 && p->name && strcmp(p->name, args->pos[0]) != 0) p++;
-    if (!p->name) return tt_fail(TT_EJOB, "bench: no part '%s'; there are step, generate, metrics", args->pos[0]);
-    if (m->size > 1) return tt_fail(TT_EJOB, "bench: times one process; run it without mpirun");
+    if (!p->name) return no_part(args->pos[0]);
+    if (m->size > 1 && !p->many) return tt_fail(TT_EJOB, "bench: %s times one process; run it without mpirun", p->name);
     return p->run(m, args);
 }

@@ -17,7 +17,7 @@ typedef struct options {
 
 static const tt_keyrow keys[] = {
     {"batch", TT_KINT, offsetof(options, batch), "4", "1..", "examples in a step"},
-    {"enc", TT_KINT, offsetof(options, enc), "512", "1..", "source tokens of an example"},
+    {"enc", TT_KINT, offsetof(options, enc), "512", "0..", "source tokens of an example; 0: DialogSum's lengths"},
     {"dec", TT_KINT, offsetof(options, dec), "128", "1..", "target tokens of an example"},
     {"layers", TT_KINT, offsetof(options, layers), "8", "1..", "layers of the encoder and of the decoder"},
     {"vocab", TT_KINT, offsetof(options, vocab), "32128", "4..", "vocabulary"},
@@ -33,6 +33,8 @@ typedef struct result {
     double cpu;         /* processor seconds of it: less than step where others use the machine */
     double tok_s, gflops;
     double peer_tok_s; /* 0: no peer was run */
+    int64_t rss;       /* most bytes of memory so far, when the steps end */
+    double fill;       /* share of real tokens, were all rows padded to the longest */
 } result;
 
 static const char *precision_of(const options *o) { return o->precision ? "bf16" : "fp32"; }
@@ -90,12 +92,13 @@ static const int32_t *random_ids(bench *b, uint64_t stream, int64_t n)
 static void make_grain(bench *b, tt_grain *g)
 {
     const options *o = b->o;
+    tt_bench_batch batch = tt_bench_batch_make(b->a, o->batch, o->enc, o->dec);
     tt_ex *ex = TT_ZNEW(b->a, tt_ex, o->batch);
     for (int64_t i = 0; i < o->batch; i++) {
-        ex[i].S = (int)o->enc;
-        ex[i].T = (int)o->dec;
-        ex[i].src = random_ids(b, (uint64_t)(2 * i), o->enc);
-        ex[i].tgt = random_ids(b, (uint64_t)(2 * i + 1), o->dec);
+        ex[i].S = batch.S[i];
+        ex[i].T = batch.T[i];
+        ex[i].src = random_ids(b, (uint64_t)(2 * i), batch.S[i]);
+        ex[i].tgt = random_ids(b, (uint64_t)(2 * i + 1), batch.T[i]);
     }
     tt_grain_make(b->a, (int)o->batch, ex, 0, g);
 }
@@ -115,6 +118,16 @@ static void one_step(bench *b, const tt_grain *g, const float *weight)
     tt_optim_step(b->opt, 1e-4, tt_optim_norm(b->opt));
 }
 
+static double fill_of(const tt_grain *g)
+{
+    int S = 1, T = 1;
+    for (int e = 0; e < g->B; e++) {
+        if (g->ex[e].S > S) S = g->ex[e].S;
+        if (g->ex[e].T > T) T = g->ex[e].T;
+    }
+    return (double)(g->Rs + g->Rt) / ((double)g->B * (S + T));
+}
+
 static void time_steps(bench *b, result *r)
 {
     tt_grain g;
@@ -130,6 +143,8 @@ static void time_steps(bench *b, result *r)
     r->flops = tt_t5_flops(tt_model_cfg(b->model), &g, true);
     r->gflops = 1e-9 * r->flops / r->step;
     r->tok_s = (double)(g.Rs + g.Rt) / r->step;
+    r->rss = tt_rss_peak_bytes();
+    r->fill = fill_of(&g);
 }
 
 static tt_err run_steps(const tt_mesh *m, const options *o, result *r)
@@ -201,7 +216,8 @@ static void print_result(const options *o, const result *r)
         printf(
             "\nThe process had a processor %.0f%% of the time: others use this machine, and the times tell little.\n",
             100 * r->cpu / r->step);
-    printf("\n%.1f tokens/s", r->tok_s);
+    printf("\n%.2f GiB of memory at most; %.1f tokens/s", (double)r->rss / 0x1p30, r->tok_s);
+    if (r->fill < 1) printf(" (%.1f with the padding of a padded batch)", r->tok_s / r->fill);
     if (r->peer_tok_s > 0) printf("; the peer: %.1f tokens/s; ratio %.2f", r->peer_tok_s, r->tok_s / r->peer_tok_s);
     printf("\n");
 }
@@ -214,10 +230,11 @@ static tt_err print_json(const options *o, const result *r)
             json_object_set_new(k, l->kernel,
                                 json_pack("{s:I,s:f,s:f}", "calls", (json_int_t)(l->calls / o->steps), "seconds",
                                           l->seconds / (double)o->steps, "gflop", 1e-9 * l->flops / (double)o->steps));
-    json_t *j = json_pack("{s:s,s:s,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "blas", tt_blas_describe(), "precision",
+    json_t *j = json_pack("{s:s,s:s,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "blas", tt_blas_describe(), "precision",
                           precision_of(o), "batch", (json_int_t)o->batch, "enc", (json_int_t)o->enc, "dec",
                           (json_int_t)o->dec, "peak_gflops", r->peak, "step_s", r->step, "step_cpu_s", r->cpu, "gflops",
-                          r->gflops, "tok_s", r->tok_s, "peer_tok_s", r->peer_tok_s, "kernels", k);
+                          r->gflops, "tok_s", r->tok_s, "rss_mib", (double)r->rss / 0x1p20, "fill", r->fill,
+                          "peer_tok_s", r->peer_tok_s, "kernels", k);
     return tt_bench_print(j, o->json);
 }
 
