@@ -62,23 +62,30 @@ INLINE void tile_body(int M, int N, bool across, const tile_args *t)
 }
 
 #define CASE(M) \
-    case M: tile_body(M, N, across, t); break;
+    case M: tile_body(M, N, across, t); break
 
 INLINE void tile_any(int M, int N, bool across, const tile_args *t)
 {
     switch (M) {
-#if TALL > 6
-        CASE(7)
-        CASE(8)
-        CASE(9)
-        CASE(10)
-        CASE(11)
-        CASE(12) CASE(13) CASE(14)
-#endif
+        CASE(1);
+        CASE(2);
 #if TALL > 2
-            CASE(3) CASE(4) CASE(5) CASE(6)
+        CASE(3);
+        CASE(4);
+        CASE(5);
+        CASE(6);
 #endif
-                CASE(1) CASE(2) default : assert(0);
+#if TALL > 6
+        CASE(7);
+        CASE(8);
+        CASE(9);
+        CASE(10);
+        CASE(11);
+        CASE(12);
+        CASE(13);
+        CASE(14);
+#endif
+    default: assert(0);
     }
 }
 

@@ -49,7 +49,7 @@ static void rounded(const side *s, const float *x, void *y, int64_t ld)
 
 static float *space(const side *q, const side *k, int64_t nq, int64_t nk)
 {
-    return tt_scratch(SCRATCH_WIDE, (size_t)(nq * q->R * q->width + nk * k->R * k->width) * sizeof(float));
+    return tt_scratch(SCRATCH_WIDE, (size_t)(nq * q->R * q->width + nk * k->R * k->width + 1) * sizeof(float));
 }
 
 void tt_attn_wide_fwd(__typeof__(tt_fast_attn_fwd) *fwd, const attn_call *c)

@@ -35,7 +35,7 @@ INLINE lanes load(const float *x)
 /* Blocks of S x S lanes change places across the diagonal of a and the row S below. */
 #define SWAP_BLOCKS(S, A, B)                       \
     do {                                           \
-        picks lo, hi;                              \
+        picks lo = {0}, hi = {0};                  \
         for (int p = 0; p < LANES; p++) {          \
             lo[p] = p & (S) ? p - (S) + LANES : p; \
             hi[p] = p & (S) ? p + LANES : p + (S); \
