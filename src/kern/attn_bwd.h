@@ -210,9 +210,10 @@ static void keys_bwd(const bwd *b, int i0, int n, int j0)
     for (int j = j0, m; j < end; j += m) {
         int all = j / PANEL * PANEL + PANEL < end ? PANEL : end - j / PANEL * PANEL;
         m = key_strip(all, j % PANEL);
-        int from = a->causal && j > first ? (j - first) / WORD * WORD : 0, to = n;
+        int from = a->causal && j > first ? j - first : 0, to = n;
         if (a->window > 0 && j + m - 1 + a->window - first < to) to = j + m - 1 + a->window - first;
         if (from >= to) continue;
+        from = from / WORD * WORD; /* of the same strip as the row that sees key j, so it was computed */
         if (b->dv) keys_sum(b, j, j0, m, from, to, b->pp, b->gs, b->dv);
         if (b->dk) keys_sum(b, j, j0, m, from, to, b->tp, b->qs, b->dk);
     }

@@ -36,8 +36,8 @@ static void place(const arrays *x, tt_bf16 *mem, tt_bf16 **q, tt_bf16 **k, tt_bf
 
 static void make(rnd *r, bool tiles, arrays *x)
 {
-    *x = (arrays){.a = some_attn(r, x->seg, &x->Rq, &x->Rk)};
-    x->a.seg = x->seg;
+    *x = (arrays){0};
+    x->a = some_attn(r, x->seg, &x->Rq, &x->Rk);
     if (tiles) x->a.K = 16 * pick(r, 1, 6);
     int64_t wq = x->a.H * x->a.K, wk = x->a.Hkv * x->a.K;
     x->together = true;
