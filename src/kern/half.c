@@ -1,5 +1,5 @@
 /* bfloat16 and IEEE half. */
-#include "tutti/kern.h"
+#include "impl.h"
 
 #include <string.h>
 
@@ -15,12 +15,6 @@ static float float_of(uint32_t u)
     float x;
     memcpy(&x, &u, sizeof x);
     return x;
-}
-
-static uint16_t bf16_of(uint32_t u)
-{
-    if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)((u >> 16) | 0x40); /* keep it a NaN, quiet */
-    return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1)) >> 16);
 }
 
 /* Below 2^-14 a half counts steps of 2^-24, the spacing of floats in [0.5, 1): the addition rounds to nearest even. */
@@ -51,15 +45,9 @@ static float f32_of_f16(uint16_t h)
     return float_of(sign | ((e + 112) << 23) | (m << 13));
 }
 
-void tt_bf16_from_f32(int64_t n, const float *x, uint16_t *y)
-{
-    for (int64_t i = 0; i < n; i++) y[i] = bf16_of(bits_of(x[i]));
-}
+void tt_bf16_from_f32(int64_t n, const float *x, uint16_t *y) { tt_fast_to_half(n, x, y); }
 
-void tt_f32_from_bf16(int64_t n, const uint16_t *x, float *y)
-{
-    for (int64_t i = 0; i < n; i++) y[i] = float_of((uint32_t)x[i] << 16);
-}
+void tt_f32_from_bf16(int64_t n, const uint16_t *x, float *y) { tt_fast_from_half(n, x, y); }
 
 void tt_f16_from_f32(int64_t n, const float *x, uint16_t *y)
 {

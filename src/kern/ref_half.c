@@ -60,7 +60,21 @@ void tt_ref_gemm_half(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float a
 
 /* ---- rows --------------------------------------------------------------------------------------------------------*/
 
-void tt_ref_to_half(int64_t n, const float *x, tt_bf16 *y) { tt_bf16_from_f32(n, x, y); }
+/* To nearest, ties to even; a NaN stays one, quiet. */
+static tt_bf16 rounded(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    if (isnan(x)) return (tt_bf16)((u >> 16) | 0x40);
+    uint32_t low = u & 0xffff, up = u >> 16;
+    if (low > 0x8000 || (low == 0x8000 && up & 1)) up++;
+    return (tt_bf16)up;
+}
+
+void tt_ref_to_half(int64_t n, const float *x, tt_bf16 *y)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = rounded(x[i]);
+}
 
 void tt_ref_add_half(int64_t n, const tt_bf16 *x, float *y) { tt_ref_add(n, wide(0, n, x), y); }
 

@@ -147,7 +147,7 @@ void tt_pars_halve(tt_pars *t, int group)
         if (!t->h) t->h = memset(tt_malloc_large(2 * (size_t)t->size), 0, 2 * (size_t)t->size);
         for (int i = 0; i < t->n; i++) t->p[i].h = t->h + t->p[i].at;
     }
-    tt_kern_fast.to_half(x->n, t->p[x->first].w, t->p[x->first].h);
+    tt_bf16_from_f32(x->n, t->p[x->first].w, t->p[x->first].h);
 }
 
 void tt_par_draw(const tt_par *p, uint64_t seed, float *w)
