@@ -14,7 +14,7 @@
 
 enum { PANEL = WIDE * LANES, WORD = HALF ? 2 : 1, ELEM = HALF ? 2 : 4 };
 
-typedef float lanes_at __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef float lanes_at __attribute__((vector_size(LANES * sizeof(float)), aligned(2), may_alias));
 typedef int64_t i64;
 
 INLINE lanes get(const float *x) { return *(const lanes_at *)x; }
