@@ -65,6 +65,9 @@ enum { TT_OPT_ADAMW, TT_OPT_ADAFACTOR, TT_OPT_SGD }; /* optim.name */
 enum { TT_RULE_T5X, TT_RULE_HF };                    /* optim.adafactor.rule */
 enum { TT_DECAY_ALL, TT_DECAY_HF };                  /* optim.decay: every parameter | HF grouping */
 enum { TT_REDUCE_EXACT, TT_REDUCE_MPI };
+enum { TT_PRECISION_FP32, TT_PRECISION_BF16 };               /* precision, mesh.wire */
+enum { TT_RECOMPUTE_NONE, TT_RECOMPUTE_BLOCK };              /* train.recompute */
+enum { TT_UPDATE_STEP, TT_UPDATE_BLOCK };                    /* optim.update */
 enum { TT_BAD_SKIP, TT_BAD_FAIL };                           /* data.on_bad_row */
 enum { TT_MISSING_FAIL, TT_MISSING_SKIP };                   /* data.missing */
 enum { TT_ANSWER_GENERATE, TT_ANSWER_RANK, TT_ANSWER_AUTO }; /* eval.answer */
@@ -79,6 +82,7 @@ typedef struct tt_job {
     const tt_yaml *root; /* the whole tree with command-line overrides */
     const char *run;     /* run folder */
     int64_t seed;
+    int precision;
     struct {
         const char *path, *config;
     } model; /* path: HF folder to start from; config: config.json to start from scratch with drawn weights */
@@ -106,7 +110,7 @@ typedef struct tt_job {
         int64_t steps;
         double epochs; /* one of the two; steps wins when both are given is refused */
         int64_t batch_tokens, grains;
-        int objective, normalise, resume;
+        int objective, normalise, resume, recompute;
         double dropout; /* <0: the model's */
         double label_smoothing, z_loss;
         double span_rate, span_mean; /* 0.15, 3 */
@@ -122,6 +126,7 @@ typedef struct tt_job {
         double momentum, dampening; /* sgd */
         bool nesterov;              /* sgd */
         int decay;
+        int update; /* once a step, or block by block as gradients arrive */
         struct {
             int rule;
             double decay_rate, beta1, clip, eps1, eps2;
@@ -134,7 +139,9 @@ typedef struct tt_job {
     } optim;
     struct {
         int64_t threads;
-        int reduce;
+        int64_t zero, tp; /* ZeRO stage; ranks that share one copy of the model */
+        int reduce, wire;
+        int64_t bucket;   /* MiB a message */
         int64_t watchdog; /* seconds without progress before the job is aborted; 0: off */
     } mesh;
     struct {
@@ -159,6 +166,15 @@ typedef struct tt_job {
     struct {
         int64_t every;
     } log;
+    struct { /* tutti plan: the machine that is planned for */
+        int64_t nodes, ranks_per_node, cores;
+        double memory;                    /* GiB of a node */
+        double latency, bandwidth;        /* of the network: us a message, GB/s of a node each way */
+        double copy_latency, copy;        /* inside a node: us a message, GB/s one rank copies */
+        double overlap;                   /* <0: as the ZeRO stage allows */
+        double gflops, gflops_bf16, pass; /* of one rank, where nothing is measured */
+        bool calibrate, data;
+    } plan;
 } tt_job;
 
 extern const tt_keyrow tt_job_keys[];

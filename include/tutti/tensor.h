@@ -112,9 +112,10 @@ typedef struct tt_tape {
     const tt_hooks *hooks; /* NULL: nobody wants to know */
     bool recompute;        /* tt_block keeps its input alone and computes again in the backward pass */
     bool record;           /* false: inference, nothing is saved */
-    float drop;            /* dropout probability of this pass; 0 in evaluation */
-    tt_rkey key;           /* names (seed, step, grain); every dropout use takes the next sub-key */
-    uint64_t uses;         /* dropout uses so far in this pass */
+    bool dry;      /* values are never looked at: k does nothing, a and ga are phantoms, weights may be nowhere */
+    float drop;    /* dropout probability of this pass; 0 in evaluation */
+    tt_rkey key;   /* names (seed, step, grain); every dropout use takes the next sub-key */
+    uint64_t uses; /* dropout uses so far in this pass */
     tt_node *last;
     tt_gbuf *pool; /* gradient buffers to be used again */
 } tt_tape;

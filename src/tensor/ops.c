@@ -1,8 +1,6 @@
 /* Ops over rows: linear, norms, activations, sums, dropout, embedding. Each computes at once and records its backward. */
 #include "tape.h"
 
-#include <string.h>
-
 /* ---- y = scale * x w^T -------------------------------------------------------------------------------------*/
 typedef struct linear_node {
     tt_node node;
@@ -175,7 +173,7 @@ tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b)
     int64_t n = a->rows * a->cols;
     const float *bx = b->x;
     tt_t *y = over(t, b);
-    if (y->x != bx) memcpy(y->x, bx, sizeof(float) * (size_t)n);
+    if (y->x != bx) put_copy(t, y->x, bx, sizeof(float) * (size_t)n);
     t->k->add(n, a->x, y->x);
     y->need = wants(t, a) || wants(t, b);
     if (!y->need) return y;

@@ -1,8 +1,6 @@
 /* The tape: records, the backward walk, the life of gradient buffers. */
 #include "tape.h"
 
-#include <string.h>
-
 /* In front of every gradient buffer. holders counts tensors; at 0 the buffer goes to the tape's pool. */
 struct tt_gbuf {
     tt_gbuf *next;
@@ -42,7 +40,8 @@ static size_t bytes_of(const tt_t *x) { return sizeof(float) * (size_t)(x->rows 
 static void unshare(tt_tape *t, tt_t *x)
 {
     if (buf_of(x->g)->holders == 1) return;
-    float *mine = memcpy(buf_get(t, x->rows * x->cols), x->g, bytes_of(x));
+    float *mine = buf_get(t, x->rows * x->cols);
+    put_copy(t, mine, x->g, bytes_of(x));
     buf_drop(t, x->g);
     x->g = mine;
 }
@@ -61,7 +60,7 @@ float *tt_grad_set(tt_tape *t, tt_t *x, float *beta)
 float *tt_grad_add(tt_tape *t, tt_t *x)
 {
     float beta, *g = tt_grad_set(t, x, &beta);
-    if (g && beta == 0.f) memset(g, 0, bytes_of(x));
+    if (g && beta == 0.f) put_zero(t, g, bytes_of(x));
     return g;
 }
 
@@ -203,7 +202,7 @@ static tt_t *run_forgetting(tt_tape *t, tt_blockfn fn, const void *ctx, tt_t *x,
     tt_mark mark = tt_arena_mark(t->a);
     tt_t *h = fn(t, ctx, x, aux);
     assert(h->rows == y->rows && h->cols == y->cols);
-    memcpy(y->x, h->x, bytes_of(y));
+    put_copy(t, y->x, h->x, bytes_of(y));
     y->need = h->need;
     t->last = last;
     tt_arena_rewind(t->a, mark);

@@ -4,6 +4,8 @@
 
 #include "tutti/tensor.h"
 
+#include <string.h>
+
 /* Every op's record starts with one of these. back is called once y's gradient is complete; it may not use y->g afterwards. */
 struct tt_node {
     tt_node *prev;
@@ -14,6 +16,22 @@ struct tt_node {
 /* A record of type that runs fn for y; the op fills in the rest. */
 #define RECORD(tape, type, fn, out) ((type *)tt_tape_record((tape), sizeof(type), (fn), (out)))
 void *tt_tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y);
+
+/* Values are set and copied through these; a dry tape only counts them. */
+static inline void put_zero(const tt_tape *t, float *x, size_t bytes)
+{
+    if (t->dry)
+        tt_dry_pass(bytes);
+    else
+        memset(x, 0, bytes);
+}
+static inline void put_copy(const tt_tape *t, float *to, const float *from, size_t bytes)
+{
+    if (t->dry)
+        tt_dry_pass(2 * bytes);
+    else
+        memcpy(to, from, bytes);
+}
 
 /* An op's result needs a gradient if one of its inputs wants one or one of its parameters is trained. */
 static inline bool wants(const tt_tape *t, const tt_t *x) { return t->record && x->need; }
