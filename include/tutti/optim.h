@@ -42,6 +42,13 @@ double tt_xsum_finish(tt_xsum *x);
  * sums in tree order. Collective. */
 double tt_xsum_scalar(const tt_mesh *m, int64_t grains, double *vals);
 
+/* Local. What a rank of m (made up, for plans: rank and size count) would take, and nothing is allocated that costs. */
+typedef struct tt_xsum_size {
+    size_t windows; /* bytes of the exchange */
+    int slabs;      /* of gradients that wait for their sum */
+} tt_xsum_size;
+tt_xsum_size tt_xsum_sizes(const tt_mesh *m, const tt_pars *pars, const int64_t *cut, int64_t grains, int reduce);
+
 /* ---- the optimizer ------------------------------------------------------------------------------------------------
  * State is sharded by cut[] (ZeRO 1): every rank updates its slice and the slices are gathered. AdamW and SGD cut at
  * blocks, Adafactor at whole parameters; neither changes a bit. */
@@ -59,6 +66,12 @@ double tt_optim_norm(tt_optim *o);
  * counts from 1 and is advanced here; the caller skips steps whose norm is not finite. Returns seconds in
  * communication. */
 double tt_optim_step(tt_optim *o, double lr, double norm);
+/* Local. Bytes of the moments, and of the memory to work in, that a rank of m (made up, for plans) would hold. */
+typedef struct tt_optim_size {
+    size_t moments, work;
+} tt_optim_size;
+tt_optim_size tt_optim_sizes(const tt_mesh *m, const tt_job *job, tt_pars *pars);
+bool tt_optim_whole(const tt_job *job); /* does the rule need whole parameters */
 int64_t tt_optim_t(const tt_optim *o);
 void tt_optim_set_t(tt_optim *o, int64_t t);
 /* The moments as checkpoint arrays "/optim/<moment>/<name>" (this rank's lo..hi). Arrays live in a. */

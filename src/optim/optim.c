@@ -117,11 +117,18 @@ static void make_moments(tt_optim *o)
         }
 }
 
-static void make_work(tt_optim *o)
+/* Floats: the longest piece of a rule that needs whole parameters. */
+static int64_t work_floats(const tt_optim *o)
 {
     int64_t most = 0;
     for (int64_t i = 0; o->rule->whole && i < o->npiece; i++)
         if (o->piece[i].n > most) most = o->piece[i].n;
+    return most;
+}
+
+static void make_work(tt_optim *o)
+{
+    int64_t most = work_floats(o);
     if (most) o->work = TT_NEW(o->a, float, most);
 }
 
@@ -148,6 +155,21 @@ tt_optim *tt_optim_new(const tt_mesh *m, const tt_job *job, tt_pars *pars, const
     make_work(o);
     plan_norm(o);
     return o;
+}
+
+bool tt_optim_whole(const tt_job *job) { return rule_of(job)->whole; }
+
+tt_optim_size tt_optim_sizes(const tt_mesh *m, const tt_job *job, tt_pars *pars)
+{
+    tt_optim o = {.m = m, .job = job, .pars = pars, .rule = rule_of(job)};
+    o.cut = tt_malloc(sizeof *o.cut * (size_t)(m->size + 1));
+    tt_cuts(pars, m->size, o.rule->whole, o.cut);
+    o.a = tt_arena_new(0);
+    plan_pieces(&o);
+    tt_optim_size s = {moment_bytes(&o), sizeof(float) * (size_t)work_floats(&o)};
+    tt_arena_free(o.a);
+    free(o.cut);
+    return s;
 }
 
 void tt_optim_free(tt_optim *o)

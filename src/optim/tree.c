@@ -63,3 +63,15 @@ int tree_cover(int64_t grains, int64_t lo, int64_t hi, node *out)
     }
     return n;
 }
+
+int tree_waiting(int64_t grains, int64_t lo, int64_t hi, int64_t n, const tt_kern *k)
+{
+    fold f = {.grains = grains, .n = n, .k = k};
+    float none[1];
+    int most = 0;
+    for (int64_t g = lo; g < hi; g++) {
+        if (f.depth > most) most = f.depth;
+        tree_push(&f, (node){g, 0, none});
+    }
+    return most;
+}

@@ -32,4 +32,8 @@ void tree_push(fold *f, node v); /* in ascending order of at; folds as far as th
 /* The largest nodes that cover grains [lo, hi); returns how many. out: TREE_DEPTH * 2 nodes, x NULL. */
 int tree_cover(int64_t grains, int64_t lo, int64_t hi, node *out);
 
+/* Values that wait on the stack at most while grains [lo, hi) come in, the last of which needs no room of its own. With k the dry table
+ * the sums, of n floats each, are tallied. */
+int tree_waiting(int64_t grains, int64_t lo, int64_t hi, int64_t n, const tt_kern *k);
+
 #endif

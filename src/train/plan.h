@@ -1,0 +1,77 @@
+/* Private to train: the parts of a plan. */
+#ifndef TUTTI_TRAIN_PLAN_H
+#define TUTTI_TRAIN_PLAN_H
+
+#include "tutti/train.h"
+
+/* ---- lengths: plan_batch.c -----------------------------------------------------------------------------------------------*/
+typedef struct pexample {
+    int32_t S, T;
+    int64_t grain;
+} pexample;
+typedef struct pbatch {
+    int n;
+    pexample *ex;
+} pbatch;
+enum { BATCHES_MOST = 8 };
+
+/* ---- rates: plan_rate.c --------------------------------------------------------------------------------------------------*/
+enum { RATES_MOST = 2048 };
+typedef struct rate_of {
+    tt_dry_call call;
+    double per_work; /* seconds per unit of work */
+} rate_of;
+typedef struct rates {
+    bool calibrate, bf16;
+    double budget; /* seconds of measuring left */
+    double given;  /* GFLOP/s of products where nothing is measured */
+    double copy;   /* bytes/s that one rank copies */
+    int n;
+    rate_of *known; /* [RATES_MOST] */
+    double sum_work, sum_time;
+} rates;
+
+struct tt_planner {
+    tt_arena *a;
+    const tt_job *job;
+    const char *json; /* config.json */
+    const char *lengths;
+    double base;
+    int nbatch;
+    pbatch batch[BATCHES_MOST];
+    int64_t grains; /* that the examples' grain counts */
+    rates fp32, bf16;
+};
+
+/* Lengths of the first batches by the job's data, or at their longest. TT_EDATA as training would fail. */
+tt_err plan_lengths(tt_planner *p);
+/* grain[n] of the examples of b for G grains. */
+void plan_cut(const tt_planner *p, const pbatch *b, int64_t G, int64_t *grain);
+
+void plan_rates(tt_planner *p);
+/* Seconds that this machine takes for a call. */
+double plan_seconds(rates *r, const tt_dry_call *c);
+
+/* ---- the dry run: plan_walk.c --------------------------------------------------------------------------------------------*/
+typedef struct walked {
+    double bytes;          /* of the step arena, the fullest grain */
+    double products, rest; /* seconds of the slowest rank, mean over batches */
+    double flops;          /* of the model, a step, mean */
+    double examples, tokens;
+    double sums; /* bytes of one tensor-parallel sum after another, a step, one rank */
+    double nsum;
+} walked;
+typedef struct layout { /* who does what */
+    int64_t nodes, per_node, ranks, dp, tp, grains;
+    double crowd; /* ranks that share a core */
+} layout;
+void plan_walk(tt_planner *p, const tt_job *job, tt_model *m, const layout *l, bool quick, walked *out);
+
+/* ---- communication: plan_net.c -------------------------------------------------------------------------------------------*/
+typedef struct traffic {
+    double sent, net;      /* bytes a step, a rank; out of a node */
+    double local, network; /* seconds: copying inside the node, waiting for the network */
+} traffic;
+traffic plan_traffic(const tt_planner *p, const tt_job *job, const layout *l, const tt_pars *pars, const walked *w);
+
+#endif
