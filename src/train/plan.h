@@ -22,13 +22,10 @@ typedef struct rate_of {
     double per_work; /* seconds per unit of work */
 } rate_of;
 typedef struct rates {
-    bool calibrate, bf16;
-    double budget; /* seconds of measuring left */
-    double given;  /* GFLOP/s of products where nothing is measured */
-    double copy;   /* bytes/s that one rank copies */
+    double budget; /* seconds of measuring left; 0: nothing is measured */
     int n;
     rate_of *known; /* [RATES_MOST] */
-    double sum_work, sum_time;
+    float *room;    /* operands of what is measured; NULL before the first */
 } rates;
 
 struct tt_planner {
@@ -40,7 +37,7 @@ struct tt_planner {
     int nbatch;
     pbatch batch[BATCHES_MOST];
     int64_t grains; /* that the examples' grain counts */
-    rates fp32, bf16;
+    rates rates;
 };
 
 /* Lengths of the first batches by the job's data, or at their longest. TT_EDATA as training would fail. */
@@ -48,12 +45,13 @@ tt_err plan_lengths(tt_planner *p);
 /* grain[n] of the examples of b for G grains. */
 void plan_cut(const tt_planner *p, const pbatch *b, int64_t G, int64_t *grain);
 
-void plan_rates(tt_planner *p);
-/* Seconds that this machine takes for a call. */
-double plan_seconds(rates *r, const tt_dry_call *c);
+/* Seconds that a rank which has a core to itself takes for a call: measured when it is first asked for, while there is time. */
+double plan_seconds(tt_planner *p, const tt_job *job, const tt_dry_call *c);
+double plan_copy_rate(tt_planner *p); /* bytes/s that a rank copies */
+bool plan_is_product(tt_dry_kind k);
 
 /* ---- the dry run: plan_walk.c --------------------------------------------------------------------------------------------*/
-typedef struct walked {
+typedef struct walked {    /* seconds: without neighbours on the core */
     double bytes;          /* of the step arena, the fullest grain */
     double products, rest; /* seconds of the slowest rank, mean over batches */
     double flops;          /* of the model, a step, mean */
