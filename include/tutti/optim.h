@@ -46,6 +46,7 @@ double tt_xsum_scalar(const tt_mesh *m, int64_t grains, double *vals);
 typedef struct tt_xsum_size {
     size_t windows; /* bytes of the exchange */
     int slabs;      /* of gradients that wait for their sum */
+    int64_t nodes;  /* of the tree that ranks send, over all ranks */
 } tt_xsum_size;
 tt_xsum_size tt_xsum_sizes(const tt_mesh *m, const tt_pars *pars, const int64_t *cut, int64_t grains, int reduce);
 

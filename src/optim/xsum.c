@@ -116,7 +116,7 @@ void tt_xsum_free(tt_xsum *x)
 tt_xsum_size tt_xsum_sizes(const tt_mesh *m, const tt_pars *pars, const int64_t *cut, int64_t grains, int reduce)
 {
     tt_xsum *x = tt_xsum_new(m, pars, cut, grains, reduce, &tt_kern_dry); /* untouched windows cost nothing */
-    tt_xsum_size s = {2 * sizeof(float) * (size_t)(x->chunk * x->nnode), 1};
+    tt_xsum_size s = {2 * sizeof(float) * (size_t)(x->chunk * x->nnode), 1, x->nnode};
     if (x->exact) s.slabs = tree_waiting(grains, x->lo, x->hi, pars->size, &tt_kern_dry);
     if (x->rounds == 0) s.windows = 0;
     tt_xsum_free(x);

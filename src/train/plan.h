@@ -70,6 +70,9 @@ typedef struct traffic {
     double sent, net;      /* bytes a step, a rank; out of a node */
     double local, network; /* seconds: copying inside the node, waiting for the network */
 } traffic;
-traffic plan_traffic(const tt_planner *p, const tt_job *job, const layout *l, const tt_pars *pars, const walked *w);
+/* nodes: of the tree, that all ranks send. */
+traffic plan_traffic(tt_planner *p, const tt_job *job, const layout *l, const tt_pars *pars, double nodes,
+                     const walked *w);
+double plan_hidden(const tt_job *job, const tt_pars *pars, const traffic *t, double backward);
 
 #endif
