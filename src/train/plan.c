@@ -37,13 +37,21 @@ static tt_err read_config(tt_planner *p)
     return TT_OK;
 }
 
-tt_err tt_planner_new(const tt_job *job, double base, tt_planner **out)
+tt_planner *plan_begin(const tt_job *job, double base)
 {
     tt_arena *a = tt_arena_new(1 << 16);
-    tt_planner *p = *out = TT_ZNEW(a, tt_planner, 1);
+    tt_planner *p = TT_ZNEW(a, tt_planner, 1);
     *p = (tt_planner){.a = a, .job = job, .base = base};
     p->rates = (rates){.budget = job->plan.calibrate ? 1.2 : 0, .known = TT_NEW(a, rate_of, RATES_MOST)};
+    return p;
+}
+
+/* base: products are computed once before it is measured, as a run does: the library takes its buffers then. */
+tt_err tt_planner_new(const tt_job *job, double base, tt_planner **out)
+{
+    tt_planner *p = *out = plan_begin(job, base);
     tt_err e = tt_optim_check(job);
+    if (e == TT_OK) e = tt_blas_verify();
     if (e == TT_OK) e = read_config(p);
     if (e == TT_OK) e = plan_lengths(p);
     if (p->base == 0) p->base = (double)tt_rss_bytes();

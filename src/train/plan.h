@@ -40,6 +40,9 @@ struct tt_planner {
     rates rates;
 };
 
+/* Local. A planner that knows the job alone. */
+tt_planner *plan_begin(const tt_job *job, double base);
+tt_err plan_first_batches(tt_planner *p, tt_batcher *b); /* Collective on the batcher's mesh */
 /* Lengths of the first batches by the job's data, or at their longest. TT_EDATA as training would fail. */
 tt_err plan_lengths(tt_planner *p);
 /* grain[n] of the examples of b for G grains. */

@@ -38,7 +38,7 @@ static void keep_batch(tt_planner *p, const tt_batch *b)
         for (int i = 0; i < b->grain[g].B; i++) out->ex[n++] = (pexample){b->grain[g].ex[i].S, b->grain[g].ex[i].T, g};
 }
 
-static tt_err first_batches(tt_planner *p, tt_batcher *b)
+tt_err plan_first_batches(tt_planner *p, tt_batcher *b)
 {
     int64_t draw = 0;
     const tt_batch *batch;
@@ -47,6 +47,8 @@ static tt_err first_batches(tt_planner *p, tt_batcher *b)
         keep_batch(p, batch);
         draw = batch->next;
     }
+    p->grains = p->job->train.grains;
+    p->lengths = tt_sprintf(p->a, "the first %d batches of the job's data", p->nbatch);
     return TT_OK;
 }
 
@@ -66,7 +68,7 @@ static tt_err read_data(tt_planner *p, const tt_mesh *alone, reading *r)
     TT_TRY(tt_sets_read(alone, j, j->data.train, "data.train", NULL, &r->sets));
     TT_TRY(tt_mix_new(j, r->sets, &r->mix));
     TT_TRY(tt_batcher_new(alone, j, r->sets, r->mix, r->tok, 0, &r->batcher));
-    return first_batches(p, r->batcher);
+    return plan_first_batches(p, r->batcher);
 }
 
 static tt_err real_lengths(tt_planner *p)
@@ -80,7 +82,6 @@ static tt_err real_lengths(tt_planner *p)
     if (r.mix) tt_mix_free(r.mix);
     if (r.sets) tt_sets_free(r.sets);
     if (r.tok) tt_tok_close(r.tok);
-    p->lengths = tt_sprintf(p->a, "the first %d batches of the job's data", p->nbatch);
     return e;
 }
 

@@ -67,6 +67,7 @@ static tt_err open_data(run *r)
 
 static void open_optimizer(run *r)
 {
+    r->base = (double)tt_rss_bytes() - (r->pars->w ? sizeof(float) * (double)r->pars->size : 0);
     tt_pars_grads(r->pars);
     r->opt = tt_optim_new(r->m, r->job, r->pars, r->k);
     r->xsum = tt_xsum_new(r->m, r->pars, tt_optim_cuts(r->opt), r->job->train.grains, r->job->mesh.reduce, r->k);
