@@ -61,6 +61,8 @@ tt_err tt_planner_new(const tt_job *job, double base, tt_planner **out);
 void tt_planner_free(tt_planner *p);
 const char *tt_planner_lengths(const tt_planner *p); /* where the lengths come from */
 const char *tt_planner_rates(tt_planner *p);         /* what was measured, or that nothing was */
+/* From here on a batch is copies grains, each like the fullest of the first batch. */
+void tt_planner_repeat(tt_planner *p, int64_t copies);
 /* Local. The planner's job, or another that differs in settings alone, on nodes of per_node ranks. quick: one batch. TT_EJOB: cannot be. */
 tt_err tt_plan_make(tt_planner *p, const tt_job *job, int64_t nodes, int64_t per_node, bool quick, tt_plan *out);
 

@@ -1,5 +1,5 @@
 /* tutti plan [table|calibrate] job.yaml [nodes=N] [ranks=M] [json=FILE] [key=value ...] */
-#include "tutti/cli.h"
+#include "plan.h"
 #include "tutti/train.h"
 
 #include <jansson.h>
@@ -157,29 +157,73 @@ static tt_err plan_one(tt_planner *p, const tt_job *j, const options *o, int64_t
     return write_json(o, json);
 }
 
-static tt_err with_job(const tt_mesh *m, const tt_args *args, const options *o, const tt_job *j)
+/* ---- the table ------------------------------------------------------------------------------------------------------------------*/
+
+static void print_assumptions(tt_planner *p, const tt_job *j, int64_t per_node)
+{
+    printf(
+        "step time on N nodes of %lld ranks; every copy of the model keeps the job's fullest grain: the batch grows\n",
+        (long long)per_node);
+    printf("lengths: %s\nrates: %s\n", tt_planner_lengths(p), tt_planner_rates(p));
+    printf("network: %g us and %g GB/s a node each way, no hot spots; inside a node %g us a message%s\n",
+           j->plan.latency, j->plan.bandwidth, j->plan.copy_latency,
+           j->plan.copy > 0 ? "" : ", half of what a rank copies");
+    printf("cores of a node: %lld; not in the model: slow nodes, other jobs' messages, memory bandwidth that ranks "
+           "share\n\n",
+           (long long)(j->plan.cores ? j->plan.cores : sysconf(_SC_NPROCESSORS_ONLN)));
+    printf("%6s %8s %9s %10s %9s %9s %9s %7s %9s  %s\n", "nodes", "copies", "tokens", "GiB/node", "compute s",
+           "update s", "wait s", "step s", "tokens/s", "efficiency");
+}
+
+static void print_row(const tt_plan *p, double alone)
+{
+    double each = p->tokens / p->step / (double)p->dp;
+    printf("%6lld %8lld %9.0f %10.1f %9.2f %9.3f %9.3f %7.2f %9.0f  %.0f %%%s\n", (long long)p->nodes, (long long)p->dp,
+           p->tokens, p->node / GIB, p->products + p->rest, p->update, p->wait, p->step, p->tokens / p->step,
+           100 * each / alone, p->node > p->limit ? "  does not fit" : "");
+}
+
+/* Efficiency: tokens/s of a copy against one that only computes. */
+static tt_err print_table(tt_planner *p, const tt_job *j, int64_t per_node)
+{
+    tt_plan first;
+    TT_TRY(tt_plan_make(p, j, 1, per_node, true, &first)); /* measures before the rates are told */
+    print_assumptions(p, j, per_node);
+    for (int64_t nodes = 1; nodes <= 1024; nodes *= nodes == 1 ? 16 : 2) {
+        tt_job job = *j;
+        tt_plan plan;
+        job.train.grains = nodes * per_node / job.mesh.tp;
+        if (job.train.grains < 1) continue;
+        tt_planner_repeat(p, job.train.grains);
+        TT_TRY(tt_plan_make(p, &job, nodes, per_node, true, &plan));
+        print_row(&plan, plan.tokens / (double)plan.dp / (plan.products + plan.rest));
+    }
+    return TT_OK;
+}
+
+static tt_err with_job(const tt_mesh *m, bool table, const options *o, const tt_job *j)
 {
     int64_t nodes, per_node;
     tt_planner *p;
     TT_TRY(places(m, j, o, &nodes, &per_node));
     tt_blas_threads((int)j->mesh.threads);
     TT_TRY(tt_planner_new(j, 0, &p));
-    tt_err e = plan_one(p, j, o, nodes, per_node);
+    tt_err e = table ? print_table(p, j, per_node) : plan_one(p, j, o, nodes, per_node);
     tt_planner_free(p);
     return e;
 }
 
-static tt_err run_plan(const tt_mesh *m, const tt_args *args)
+static tt_err run_plan(const tt_mesh *m, const tt_args *args, int skip)
 {
     options o = {0};
     tt_args set = {0};
     tt_job *job;
     tt_arena *a = tt_arena_new(1 << 16);
     tt_err e = bind(args, &o, &set);
-    if (e == TT_OK && args->n != 1)
+    if (e == TT_OK && args->n != skip + 1)
         e = tt_fail(TT_EJOB, "plan takes one job file: tutti plan job.yaml nodes=4 ranks=256");
-    if (e == TT_OK) e = tt_job_read(a, args->pos[0], set.nset, set.set, &job);
-    if (e == TT_OK) e = with_job(m, args, &o, job);
+    if (e == TT_OK) e = tt_job_read(a, args->pos[skip], set.nset, set.set, &job);
+    if (e == TT_OK) e = with_job(m, skip > 0, &o, job);
     free(set.set);
     tt_arena_free(a);
     return e;
@@ -188,5 +232,7 @@ static tt_err run_plan(const tt_mesh *m, const tt_args *args)
 /* Collective: rank 0 plans, the others tell by their number how the job would be started. */
 tt_err tt_verb_plan(const tt_mesh *m, const tt_args *args)
 {
-    return tt_agree(m, m->rank == 0 ? run_plan(m, args) : TT_OK);
+    const char *part = args->n ? args->pos[0] : "";
+    if (!strcmp(part, "calibrate")) return tt_plan_calibrate(m, args);
+    return tt_agree(m, m->rank == 0 ? run_plan(m, args, !strcmp(part, "table")) : TT_OK);
 }

@@ -25,7 +25,7 @@ const tt_verb tt_verbs[] = {
      "checkpoint to Hugging Face folder", false, tt_verb_export},
     {"synth", "synth out=FOLDER [key=value ...]", "write a made-up collection of instruction data sets", false,
      tt_verb_synth},
-    {"plan", "plan job.yaml [nodes=N] [ranks=M] [json=FILE] [key=value ...]",
+    {"plan", "plan [table|calibrate] job.yaml [nodes=N] [ranks=M] [json=FILE] [key=value ...]",
      "what a job will take: memory, messages, files, time; and what would make it fit", true, tt_verb_plan},
     {"bench", "bench [step|generate|metrics] [peer=SCRIPT.py] [json=FILE] [key=value ...]",
      "time a training step or generation of T5 1.1 small, or metrics, against a peer", true, tt_verb_bench},

@@ -68,6 +68,19 @@ void tt_planner_free(tt_planner *p)
     tt_arena_free(p->a);
 }
 
+void tt_planner_repeat(tt_planner *p, int64_t copies)
+{
+    const pbatch *b = &p->batch[0];
+    int64_t top = plan_fullest(b, p->grains), n = 0;
+    pexample *ex = TT_NEW(p->a, pexample, b->n * copies);
+    for (int64_t c = 0; c < copies; c++)
+        for (int i = 0; i < b->n; i++)
+            if (b->ex[i].grain == top) ex[n++] = (pexample){b->ex[i].S, b->ex[i].T, c};
+    p->batch[0] = (pbatch){.n = (int)n, .ex = ex};
+    p->nbatch = 1;
+    p->grains = copies;
+}
+
 const char *tt_planner_lengths(const tt_planner *p) { return p->lengths; }
 
 const char *tt_planner_rates(tt_planner *p)
@@ -213,10 +226,11 @@ static double update_seconds(tt_planner *p, const tt_job *j, const layout *l, co
     static const tt_dry_kind kind[] = {
         [TT_OPT_ADAMW] = TT_DRY_ADAM, [TT_OPT_ADAFACTOR] = TT_DRY_ADAFACTOR, [TT_OPT_SGD] = TT_DRY_ADD};
     double grains = ceil((double)l->grains / (double)l->dp), mine = j->mesh.zero ? s->own : s->all, sum = 0;
-    sum += seconds(p, j, TT_DRY_ADD, (grains - 1) * s->all + (double)(nodes - 1) * s->own);
+    double here = j->mesh.zero < 2 ? (grains - 1) * s->all : (double)(l->grains - nodes) * s->own;
+    sum += seconds(p, j, TT_DRY_ADD, here + (double)(nodes - 1) * s->own);
     sum += seconds(p, j, TT_DRY_PASS, 8 * floor(grains / 2) * s->all);
     sum += seconds(p, j, TT_DRY_SUMSQ, s->own) + seconds(p, j, kind[j->optim.name], mine);
-    if (j->precision == TT_PRECISION_BF16) sum += seconds(p, j, TT_DRY_PASS, 6 * s->all);
+    if (j->precision == TT_PRECISION_BF16) sum += seconds(p, j, TT_DRY_PASS, 6 * (j->mesh.zero < 3 ? s->all : s->own));
     return sum;
 }
 

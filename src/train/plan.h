@@ -46,6 +46,7 @@ tt_err plan_first_batches(tt_planner *p, tt_batcher *b); /* Collective on the ba
 /* Lengths of the first batches by the job's data, or at their longest. TT_EDATA as training would fail. */
 tt_err plan_lengths(tt_planner *p);
 /* grain[n] of the examples of b for G grains. */
+int64_t plan_fullest(const pbatch *b, int64_t G); /* the grain with most tokens, by the examples' own grains */
 void plan_cut(const tt_planner *p, const pbatch *b, int64_t G, int64_t *grain);
 
 /* Seconds that a rank which has a core to itself takes for a call: measured when it is first asked for, while there is time. */

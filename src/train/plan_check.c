@@ -11,9 +11,9 @@ static void say(const run *r, const tt_plan *p, double rank, double step)
     static const double GIB = 1073741824.0;
     tt_log("plan: %.2f GiB a rank expected, %.2f measured (%+.0f %%); step %.0f ms expected, %.0f measured (%+.0f %%)",
            p->rank / GIB, rank / GIB, percent(rank, p->rank), 1e3 * p->step, 1e3 * step, percent(step, p->step));
-    if (r->m->size == 1 && r->cpu < 0.9 * r->took)
-        tt_log("      the program had a processor %.0f %% of the time: others use this machine",
-               100 * r->cpu / r->took);
+    if (r->cpu < 0.9 * r->took)
+        tt_log("      %.0f ms of a processor's time a step: the first rank had one %.0f %% of the time",
+               1e3 * r->cpu / (double)r->timed, 100 * r->cpu / r->took);
 }
 
 void plan_check(run *r)

@@ -56,25 +56,46 @@ static void charge(tt_planner *p, const tt_job *job, double times, walked *w)
 
 /* ---- who is the busiest ----------------------------------------------------------------------------------------------------*/
 
-static double load_of(const pbatch *b, const int64_t *at, int64_t lo, int64_t hi)
+/* load[G], heap: tokens of every grain, those of a target counted twice. */
+static double *loads(const pbatch *b, const int64_t *at, int64_t G)
 {
-    double sum = 0;
-    for (int i = 0; i < b->n; i++)
-        if (at[i] >= lo && at[i] < hi) sum += b->ex[i].S + 2.0 * b->ex[i].T;
-    return sum;
+    double *load = tt_malloc(sizeof *load * (size_t)G);
+    for (int64_t g = 0; g < G; g++) load[g] = 0;
+    for (int i = 0; i < b->n; i++) load[at[i]] += b->ex[i].S + 2.0 * b->ex[i].T;
+    return load;
 }
 
-static int busiest(const pbatch *b, const int64_t *at, const layout *l)
+static int busiest(const double *load, const layout *l)
 {
     double most = -1;
     int rank = 0;
     for (int r = 0; r < l->dp; r++) {
         int64_t lo, hi;
+        double sum = 0;
         tt_share(l->grains, r, (int)l->dp, &lo, &hi);
-        double load = load_of(b, at, lo, hi);
-        if (load > most) most = load, rank = r;
+        for (int64_t g = lo; g < hi; g++) sum += load[g];
+        if (sum > most) most = sum, rank = r;
     }
     return rank;
+}
+
+static int64_t heaviest(const double *load, int64_t G)
+{
+    int64_t top = 0;
+    for (int64_t g = 1; g < G; g++)
+        if (load[g] > load[top]) top = g;
+    return top;
+}
+
+int64_t plan_fullest(const pbatch *b, int64_t G)
+{
+    int64_t *at = tt_malloc(sizeof *at * (size_t)b->n);
+    for (int i = 0; i < b->n; i++) at[i] = b->ex[i].grain;
+    double *load = loads(b, at, G);
+    int64_t top = heaviest(load, G);
+    free(load);
+    free(at);
+    return top;
 }
 
 /* ---- a batch ---------------------------------------------------------------------------------------------------------------*/
@@ -91,10 +112,10 @@ static void count_sums(const tt_job *job, const tt_t5cfg *c, const layout *l, co
 }
 
 static void walk_rank(tt_planner *p, const tt_job *job, tt_model *m, const layout *l, const pbatch *b,
-                      const int64_t *at, space *s, walked *w)
+                      const int64_t *at, int rank, space *s, walked *w)
 {
     int64_t lo, hi;
-    tt_share(l->grains, busiest(b, at, l), (int)l->dp, &lo, &hi);
+    tt_share(l->grains, rank, (int)l->dp, &lo, &hi);
     int64_t walked_to = hi - lo > GRAINS_WALKED ? lo + GRAINS_WALKED : hi;
     double times = walked_to > lo ? (double)(hi - lo) / (double)(walked_to - lo) : 0;
     for (int64_t g = lo; g < walked_to; g++) {
@@ -110,15 +131,8 @@ static void walk_rank(tt_planner *p, const tt_job *job, tt_model *m, const layou
 }
 
 /* The fullest grain decides how much memory the arena takes; it may be another rank's. */
-static void walk_fullest(const tt_job *job, tt_model *m, const layout *l, const pbatch *b, const int64_t *at, space *s)
+static void walk_fullest(const tt_job *job, tt_model *m, const pbatch *b, const int64_t *at, int64_t top, space *s)
 {
-    double *load = tt_malloc(sizeof *load * (size_t)l->grains);
-    memset(load, 0, sizeof *load * (size_t)l->grains);
-    for (int i = 0; i < b->n; i++) load[at[i]] += b->ex[i].S + b->ex[i].T;
-    int64_t top = 0;
-    for (int64_t g = 1; g < l->grains; g++)
-        if (load[g] > load[top]) top = g;
-    free(load);
     tt_grain grain = grain_of(s->own, b, at, top);
     walk_grain(s, job, m, &grain);
     tt_dry_clear();
@@ -140,8 +154,10 @@ static void walk_batch(tt_planner *p, const tt_job *job, tt_model *m, const layo
 {
     int64_t *at = TT_NEW(s->own, int64_t, b->n);
     plan_cut(p, b, l->grains, at);
-    walk_rank(p, job, m, l, b, at, s, w);
-    walk_fullest(job, m, l, b, at, s);
+    double *load = loads(b, at, l->grains);
+    walk_rank(p, job, m, l, b, at, busiest(load, l), s, w);
+    walk_fullest(job, m, b, at, heaviest(load, l->grains), s);
+    free(load);
     count_batch(tt_model_cfg(m), b, w);
 }
 
