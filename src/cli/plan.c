@@ -86,6 +86,9 @@ static void print_plan(tt_planner *planner, const tt_plan *p)
     printf("lengths: %s\n", tt_planner_lengths(planner));
     printf("rates: %s\n", tt_planner_rates(planner));
     printf("a step: %.0f examples, %.0f tokens in %lld grains\n", p->examples, p->tokens, (long long)p->grains);
+    if (p->grains < p->dp)
+        printf("%lld of %lld copies have no grain: set train.grains to a multiple of %lld\n",
+               (long long)(p->dp - p->grains), (long long)p->dp, (long long)p->dp);
     print_memory(p);
     print_time(p);
     printf("\nmessages of a step: %.3f GiB sent by a rank, %.3f GiB out of a node\n", p->sent / GIB, p->net / GIB);
