@@ -95,8 +95,10 @@ const char *tt_planner_rates(tt_planner *p)
             work += p->rates.known[i].call.work;
             time += p->rates.known[i].call.work * p->rates.known[i].per_work;
         }
-    return tt_sprintf(p->a, "%s; products at the model's sizes %.0f GFLOP/s, copying %.1f GB/s a rank",
-                      tt_blas_describe(), work > 0 ? 1e-9 * work / time : 0, 1e-9 * plan_copy_rate(p));
+    double gflops = work > 0 ? 1e-9 * work / time : j->plan.gflops;
+    return tt_sprintf(p->a, "%s; products at the model's sizes %.0f GFLOP/s, copying %.1f GB/s a rank%s",
+                      tt_blas_describe(), gflops, 1e-9 * plan_copy_rate(p),
+                      p->rates.guessed ? "; no time was left to measure some sizes" : "");
 }
 
 /* ---- the model without weights ----------------------------------------------------------------------------------------------*/

@@ -22,10 +22,11 @@ typedef struct rate_of {
     double per_work; /* seconds per unit of work */
 } rate_of;
 typedef struct rates {
-    double budget; /* seconds of measuring left; 0: nothing is measured */
+    double budget; /* seconds of a processor left for measuring; 0: nothing is measured */
     int n;
-    rate_of *known; /* [RATES_MOST] */
-    float *room;    /* operands of what is measured; NULL before the first */
+    int64_t guessed; /* calls whose rate is that of the nearest size, or of the job's keys */
+    rate_of *known;  /* [RATES_MOST] */
+    float *room;     /* operands of what is measured; NULL before the first */
 } rates;
 
 struct tt_planner {

@@ -164,14 +164,14 @@ static double clock_of(const tt_job *j)
 
 static double measure(rates *r, const tt_job *j, const tt_dry_call *c)
 {
-    double best = INFINITY, start = tt_now();
+    double best = INFINITY, start = clock_of(j);
     make_room(r);
     kinds[c->kind].run(c, r->room);
     for (int i = 0; i < TIMES; i++) {
         double t0 = clock_of(j), work = kinds[c->kind].run(c, r->room), per = (clock_of(j) - t0) / work;
         if (per < best) best = per;
     }
-    r->budget -= tt_now() - start;
+    r->budget -= clock_of(j) - start;
     return best;
 }
 
@@ -212,7 +212,10 @@ static double per_work(tt_planner *p, const tt_dry_call *c)
     if (!p->job->plan.calibrate) return reckoned(p->job, c->kind);
     for (int i = 0; i < r->n; i++)
         if (same_call(&r->known[i].call, c)) return r->known[i].per_work;
-    if (r->budget <= 0 || r->n == RATES_MOST) return nearest(r, p->job, c);
+    if (r->budget <= 0 || r->n == RATES_MOST) {
+        r->guessed++;
+        return nearest(r, p->job, c);
+    }
     r->known[r->n++] = (rate_of){*c, measure(r, p->job, c)};
     return r->known[r->n - 1].per_work;
 }
