@@ -67,6 +67,7 @@ static tt_err open_data(run *r)
 
 static void open_optimizer(run *r)
 {
+    r->base = (double)tt_rss_bytes() - (r->pars->w ? sizeof(float) * (double)r->pars->size : 0);
     r->part = r->model;
     r->zero =
         tt_zero_new(r->m, r->job, r->pars, tt_model_pars(r->part), r->job->train.grains, tt_t5_walk, r->model, r->k);
