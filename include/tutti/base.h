@@ -77,6 +77,9 @@ tt_mark tt_arena_mark(const tt_arena *a);
 void tt_arena_rewind(tt_arena *a, tt_mark m); /* frees nothing, forgets everything after m */
 void tt_arena_reset(tt_arena *a);
 size_t tt_arena_peak(const tt_arena *a); /* bytes held from the system */
+/* For dry runs: address space alone. Lays things out exactly as tt_arena_new with the same first block; what nobody writes to costs nothing. */
+tt_arena *tt_arena_new_phantom(size_t first_bytes);
+size_t tt_arena_touched(const tt_arena *a); /* bytes that were ever handed out, in pages of the system */
 
 #define TT_NEW(a, type, n) ((type *)tt_alloc((a), sizeof(type) * (size_t)(n)))
 #define TT_ZNEW(a, type, n) ((type *)tt_zalloc((a), sizeof(type) * (size_t)(n)))

@@ -38,6 +38,7 @@ tt_err tt_verb_generate(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_score(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_eval(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_synth(const tt_mesh *m, const tt_args *args);
+tt_err tt_verb_plan(const tt_mesh *m, const tt_args *args);
 tt_err tt_verb_bench(const tt_mesh *m, const tt_args *args);
 
 /* Below the verb's line in tutti help VERB: its options, what it prints. */

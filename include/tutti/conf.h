@@ -110,11 +110,10 @@ typedef struct tt_job {
         int64_t steps;
         double epochs; /* one of the two; steps wins when both are given is refused */
         int64_t batch_tokens, grains;
-        int objective, normalise, resume;
+        int objective, normalise, resume, recompute;
         double dropout; /* <0: the model's */
         double label_smoothing, z_loss;
         double span_rate, span_mean; /* 0.15, 3 */
-        int recompute;
     } train;
     struct {
         int name;
@@ -167,6 +166,15 @@ typedef struct tt_job {
     struct {
         int64_t every;
     } log;
+    struct { /* tutti plan: the machine that is planned for */
+        int64_t nodes, ranks_per_node, cores;
+        double memory;                    /* GiB of a node */
+        double latency, bandwidth;        /* of the network: us a message, GB/s of a node each way */
+        double copy_latency, copy;        /* inside a node: us a message, GB/s one rank copies */
+        double overlap;                   /* <0: as the ZeRO stage allows */
+        double gflops, gflops_bf16, pass; /* of one rank, where nothing is measured */
+        bool calibrate, data;
+    } plan;
 } tt_job;
 
 extern const tt_keyrow tt_job_keys[];

@@ -216,6 +216,47 @@ extern const tt_kern tt_kern_ref, tt_kern_fast, tt_kern_check;
 /* The table named by TUTTI_KERN (default fast). NULL and tt_fail TT_EJOB when the name is unknown. */
 const tt_kern *tt_kern_get(void);
 
+/* ---- dry runs -------------------------------------------------------------------------------------------------
+ * A table whose kernels touch no memory and only add up, for this thread, what they were asked for. Calls alike are one entry: sizes are
+ * rounded up to three significant bits, so that batches of many lengths stay a short list. */
+extern const tt_kern tt_kern_dry;
+typedef enum tt_dry_kind {
+    TT_DRY_GEMM,     /* C[m,n] = op(A)[m,k] op(B)[k,n]; work: multiplications and additions */
+    TT_DRY_HEAD,     /* m rows, n vocabulary, k width; work: as of its three products (one without gradients) */
+    TT_DRY_ATTN_FWD, /* a segment of m queries and n keys, width k, ta: causal, tb: bias; work: as of its products */
+    TT_DRY_ATTN_BWD,
+    TT_DRY_GEMM_HALF, /* the same in bf16 */
+    TT_DRY_HEAD_HALF,
+    TT_DRY_ATTN_FWD_HALF,
+    TT_DRY_ATTN_BWD_HALF,
+    TT_DRY_RMS_FWD, /* m rows of n; work from here on: elements */
+    TT_DRY_RMS_BWD,
+    TT_DRY_LN_FWD,
+    TT_DRY_LN_BWD,
+    TT_DRY_ACT_FWD,
+    TT_DRY_ACT_BWD,
+    TT_DRY_GLU_FWD,
+    TT_DRY_GLU_BWD,
+    TT_DRY_EMBED_FWD,
+    TT_DRY_EMBED_BWD,
+    TT_DRY_DROPOUT,
+    TT_DRY_ADD,
+    TT_DRY_SUMSQ,
+    TT_DRY_ADAM,
+    TT_DRY_ADAFACTOR,
+    TT_DRY_PASS, /* memory set or copied; work: bytes */
+    TT_DRY_KINDS
+} tt_dry_kind;
+typedef struct tt_dry_call {
+    tt_dry_kind kind;
+    bool ta, tb;
+    int64_t m, n, k;
+    double calls, work;
+} tt_dry_call;
+void tt_dry_clear(void);
+void tt_dry_pass(size_t bytes);
+const tt_dry_call *tt_dry_calls(int *n); /* until the next call or clear */
+
 /* ---- BLAS -----------------------------------------------------------------------------------------------------
  * OpenBLAS reads OPENBLAS_CORETYPE when it is loaded; releases older than the CPU fall back to slow kernels silently.
  * tt_blas_choose picks the kernel set by CPUID and, if the environment says otherwise, sets the variable and re-executes

@@ -94,6 +94,14 @@ void tt_zero_changed(tt_zero *z, int group);
  * sums in tree order. Collective. */
 double tt_xsum_scalar(const tt_mesh *m, int64_t grains, double *vals);
 
+/* Local, for plans: what rank of size would take; own is cut over size. The tables need no memory. */
+typedef struct tt_zero_size {
+    size_t weights, grads, messages; /* bytes; grads: with sums, and partial sums that wait */
+    int64_t nodes;                   /* of the tree, that all places of the data-parallel axis send in a step */
+} tt_zero_size;
+tt_zero_size tt_zero_sizes(const tt_job *job, const tt_pars *whole, const tt_pars *part, const tt_own *own, int size,
+                           int rank);
+
 /* ---- the optimizer ------------------------------------------------------------------------------------------------
  * Every rank updates what it owns. AdamW and SGD cut at blocks, Adafactor at whole parameters; neither changes a bit. */
 typedef struct tt_optim tt_optim;
@@ -111,6 +119,11 @@ double tt_optim_norm(tt_optim *o);
 /* Collective. One update with clip factor min(1, clip/(norm+1e-6)) (clip 0: none), rate lr; new weights are on their way when it
  * returns. t counts from 1 and is advanced here; the caller skips steps whose norm is not finite. */
 void tt_optim_step(tt_optim *o, double lr, double norm);
+/* Local, for plans: bytes of the moments, and of the memory to work in, that rank would hold of what is cut as own is. */
+typedef struct tt_optim_size {
+    size_t moments, work;
+} tt_optim_size;
+tt_optim_size tt_optim_sizes(const tt_job *job, tt_pars *pars, const tt_own *own, int rank);
 int64_t tt_optim_t(const tt_optim *o);
 void tt_optim_set_t(tt_optim *o, int64_t t);
 /* Weights "/weights/<name>" and moments "/optim/<moment>/<name>" as a checkpoint has them. all: every element this rank holds, for

@@ -126,7 +126,9 @@ typedef struct tt_tape {
     bool recompute;        /* tt_block keeps its input alone and computes again in the backward pass */
     bool
         half; /* bf16 compute while recording; parameters have their h. Residual sums, norms' statistics, loss stay fp32 */
-    bool record;   /* false: inference, nothing is saved */
+    bool record; /* false: inference, nothing is saved */
+    bool
+        dry; /* values are never looked at: k does nothing, a and ga are phantoms, weights may be nowhere, nobody is asked for sums */
     float drop;    /* dropout probability of this pass; 0 in evaluation */
     tt_rkey key;   /* names (seed, step, grain); every dropout use takes the next sub-key */
     uint64_t uses; /* dropout uses so far in this pass */

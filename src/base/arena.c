@@ -9,18 +9,21 @@ enum { ALIGN = 64, MAX_BLOCKS = 256, LARGE_PAGE = 1 << 21 };
 
 struct tt_arena {
     int n, at; /* blocks held; the one in use */
+    bool phantom;
     struct {
         char *mem;
-        size_t size, used;
+        size_t size, used, most; /* most: of used, ever */
     } block[MAX_BLOCKS];
 };
 
 static size_t round_up(size_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
+static bool in_large_pages(size_t size) { return size >= 2 * LARGE_PAGE; }
+
 /* Pages of 4 KB cost a fault each and more of the translation's cache than there is. C11 wants whole multiples of the alignment. */
 static char *block_new(size_t size)
 {
-    size_t align = size < 2 * LARGE_PAGE ? ALIGN : LARGE_PAGE, whole = (size + align - 1) / align * align;
+    size_t align = in_large_pages(size) ? LARGE_PAGE : ALIGN, whole = (size + align - 1) / align * align;
     char *mem = aligned_alloc(align, whole);
     if (!mem) TT_BUG("out of memory: %zu bytes were refused; use fewer tokens per grain or more nodes", size);
 #ifdef MADV_HUGEPAGE
@@ -31,20 +34,40 @@ static char *block_new(size_t size)
 
 void *tt_malloc_large(size_t bytes) { return block_new(round_up(bytes ? bytes : 1)); }
 
-tt_arena *tt_arena_new(size_t first_bytes)
+static char *phantom_new(size_t size)
+{
+    char *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mem == MAP_FAILED) TT_BUG("%zu bytes of address space were refused; raise ulimit -v", size);
+    return mem;
+}
+
+static void add_block(tt_arena *a, size_t size)
+{
+    a->at = a->n++;
+    a->block[a->at].mem = a->phantom ? phantom_new(size) : block_new(size);
+    a->block[a->at].size = size;
+}
+
+static tt_arena *arena_new(size_t first_bytes, bool phantom)
 {
     tt_arena *a = tt_malloc(sizeof *a);
     memset(a, 0, sizeof *a);
-    a->n = 1;
-    a->block[0].size = round_up(first_bytes < 4096 ? 4096 : first_bytes);
-    a->block[0].mem = block_new(a->block[0].size);
+    a->phantom = phantom;
+    add_block(a, round_up(first_bytes < 4096 ? 4096 : first_bytes));
     return a;
 }
+
+tt_arena *tt_arena_new(size_t first_bytes) { return arena_new(first_bytes, false); }
+tt_arena *tt_arena_new_phantom(size_t first_bytes) { return arena_new(first_bytes, true); }
 
 void tt_arena_free(tt_arena *a)
 {
     if (!a) return;
-    for (int i = 0; i < a->n; i++) free(a->block[i].mem);
+    for (int i = 0; i < a->n; i++)
+        if (a->phantom)
+            munmap(a->block[i].mem, a->block[i].size);
+        else
+            free(a->block[i].mem);
     free(a);
 }
 
@@ -60,10 +83,7 @@ static void next_block(tt_arena *a, size_t bytes)
     size_t size = 2 * a->block[a->n - 1].size;
     if (size > (size_t)1 << 30) size = (size_t)1 << 30;
     if (size < bytes) size = bytes;
-    a->at = a->n++;
-    a->block[a->at].mem = block_new(size);
-    a->block[a->at].size = size;
-    a->block[a->at].used = 0;
+    add_block(a, size);
 }
 
 void *tt_alloc(tt_arena *a, size_t bytes)
@@ -72,6 +92,7 @@ void *tt_alloc(tt_arena *a, size_t bytes)
     if (a->block[a->at].used + bytes > a->block[a->at].size) next_block(a, bytes);
     void *p = a->block[a->at].mem + a->block[a->at].used;
     a->block[a->at].used += bytes;
+    if (a->block[a->at].used > a->block[a->at].most) a->block[a->at].most = a->block[a->at].used;
     return p;
 }
 
@@ -111,6 +132,16 @@ size_t tt_arena_peak(const tt_arena *a)
 {
     size_t sum = 0;
     for (int i = 0; i < a->n; i++) sum += a->block[i].size;
+    return sum;
+}
+
+size_t tt_arena_touched(const tt_arena *a)
+{
+    size_t sum = 0;
+    for (int i = 0; i < a->n; i++) {
+        size_t page = in_large_pages(a->block[i].size) ? LARGE_PAGE : 4096;
+        sum += (a->block[i].most + page - 1) / page * page;
+    }
     return sum;
 }
 

@@ -157,6 +157,28 @@ const tt_keyrow tt_job_keys[] = {
     {"eval.before", TT_KBOOL, AT(eval.before), "true", NULL, "score data.test before the first step, too"},
 
     {"log.every", TT_KINT, AT(log.every), "10", "1..", "steps between lines on the screen and in metrics.jsonl"},
+
+    {"plan.nodes", TT_KINT, AT(plan.nodes), "0", "0..65536", "tutti plan: nodes; 0: those it is started on"},
+    {"plan.ranks_per_node", TT_KINT, AT(plan.ranks_per_node), "0", "0..4096",
+     "tutti plan: ranks on a node; 0: as it is started"},
+    {"plan.cores", TT_KINT, AT(plan.cores), "0", "0..4096", "tutti plan: cores of a node; 0: this machine's"},
+    {"plan.memory", TT_KREAL, AT(plan.memory), "0", "0..", "tutti plan: GiB of a node; 0: this machine's"},
+    {"plan.latency", TT_KREAL, AT(plan.latency), "2", "0..", "tutti plan: network, us a message"},
+    {"plan.bandwidth", TT_KREAL, AT(plan.bandwidth), "12.5", "(0..", "tutti plan: network, GB/s of a node each way"},
+    {"plan.copy_latency", TT_KREAL, AT(plan.copy_latency), "1", "0..",
+     "tutti plan: us a message between ranks of a node"},
+    {"plan.copy", TT_KREAL, AT(plan.copy), "0", "0..",
+     "tutti plan: GB/s that one rank passes to another on its node; 0: half of what this machine copies"},
+    {"plan.overlap", TT_KREAL, AT(plan.overlap), "-1", "-1..1",
+     "tutti plan: share of the network's time that hides behind computation; -1: as mesh.zero allows"},
+    {"plan.calibrate", TT_KBOOL, AT(plan.calibrate), "true", NULL,
+     "tutti plan: measure the kernels of this machine; false: plan.gflops and plan.pass"},
+    {"plan.gflops", TT_KREAL, AT(plan.gflops), "100", "(0..", "tutti plan: GFLOP/s of one rank's fp32 products"},
+    {"plan.gflops_bf16", TT_KREAL, AT(plan.gflops_bf16), "0", "0..",
+     "tutti plan: of its bf16 products; 0: twice those of fp32"},
+    {"plan.pass", TT_KREAL, AT(plan.pass), "8", "(0..", "tutti plan: GB/s that one rank reads and writes in memory"},
+    {"plan.data", TT_KBOOL, AT(plan.data), "true", NULL,
+     "tutti plan: lengths from the job's data where they are read quickly; false: all at their longest"},
     {0},
 };
 

@@ -38,6 +38,11 @@ tt_err tt_verb_help(const tt_mesh *m, const tt_args *args)
         tt_keys_help(stdout, tt_job_keys, "eval.");
     }
     if (!strcmp(v->name, "generate")) tt_generate_help(stdout);
+    if (!strcmp(v->name, "plan")) {
+        printf("\nplan table: nodes from 1 to 1024. plan calibrate, under mpirun or srun: what messages cost.\n"
+               "The machine that is planned for, by keys of the job:\n\n");
+        tt_keys_help(stdout, tt_job_keys, "plan.");
+    }
     if (strcmp(v->name, "train")) return TT_OK;
     printf("\nKeys of a job file; each can be overridden on the command line, as in train.steps=100.\n"
            "Paths start from the folder where tutti is started, those of data sets from data.root.\n\n"

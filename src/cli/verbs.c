@@ -29,6 +29,8 @@ const tt_verb tt_verbs[] = {
      "bench [step|peaks|versus|ranks|growth|start|all|generate|metrics] [peer=SCRIPT.py] [json=FILE] [key=value ...]",
      "what this machine gives, and what share of it training, generation and metrics take; beside a peer", true,
      tt_verb_bench},
+    {"plan", "plan [table|calibrate] job.yaml [nodes=N] [ranks=M] [json=FILE] [key=value ...]",
+     "what a job will take: memory, messages, files, time; and what would make it fit", true, tt_verb_plan},
     {"doctor", "doctor", "what this machine has, what is wrong with it and how to mend that", false, tt_verb_doctor},
     {"help", "help [verb]", "what tutti can do; help train: every key of a job", false, tt_verb_help},
     {0},

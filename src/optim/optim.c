@@ -13,6 +13,7 @@ struct tt_optim {
     tt_pars *pars;
     tt_zero *z;
     const tt_own *own;
+    int rank; /* its place in that */
     const tt_kern *k;
     const rule *rule;
     int64_t t;       /* updates made */
@@ -67,7 +68,7 @@ bool tt_optim_whole(const tt_job *job) { return rule_of(job)->whole; }
 /* This rank's elements of parameter i: [lo, hi), empty if it holds none. */
 static void own_range(const tt_optim *o, int i, int64_t *lo, int64_t *hi)
 {
-    tt_own_elements(o->own, i, tt_zero_rank(o->z), lo, hi);
+    tt_own_elements(o->own, i, o->rank, lo, hi);
 }
 
 /* Blocks begin at multiples of TT_BLOCK within a parameter, and so do cuts: a piece is the same on every rank count. */
@@ -121,11 +122,18 @@ static void make_moments(tt_optim *o)
         }
 }
 
-static void make_work(tt_optim *o)
+/* Floats: the longest piece of a rule that needs whole parameters. */
+static int64_t work_floats(const tt_optim *o)
 {
     int64_t most = 0;
     for (int64_t i = 0; o->rule->whole && i < o->first[o->pars->ngroup]; i++)
         if (o->piece[i].n > most) most = o->piece[i].n;
+    return most;
+}
+
+static void make_work(tt_optim *o)
+{
+    int64_t most = work_floats(o);
     if (most) o->work = TT_NEW(o->a, float, most);
 }
 
@@ -147,6 +155,7 @@ tt_optim *tt_optim_new(const tt_mesh *m, const tt_job *job, tt_pars *pars, tt_ze
 {
     tt_optim *o = tt_malloc(sizeof *o);
     *o = (tt_optim){.m = m, .job = job, .pars = pars, .z = z, .k = k, .rule = rule_of(job), .own = tt_zero_own(z)};
+    o->rank = tt_zero_rank(z);
     o->a = tt_arena_new(moment_bytes(o));
     make_moments(o);
     plan_pieces(o);
@@ -154,6 +163,16 @@ tt_optim *tt_optim_new(const tt_mesh *m, const tt_job *job, tt_pars *pars, tt_ze
     plan_norm(o);
     if (job->optim.update == TT_UPDATE_BLOCK) tt_zero_on_sum(z, update_group, o);
     return o;
+}
+
+tt_optim_size tt_optim_sizes(const tt_job *job, tt_pars *pars, const tt_own *own, int rank)
+{
+    tt_optim o = {.job = job, .pars = pars, .rule = rule_of(job), .own = own, .rank = rank};
+    o.a = tt_arena_new(0);
+    plan_pieces(&o);
+    tt_optim_size s = {moment_bytes(&o), sizeof(float) * (size_t)work_floats(&o)};
+    tt_arena_free(o.a);
+    return s;
 }
 
 void tt_optim_free(tt_optim *o)

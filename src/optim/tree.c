@@ -82,3 +82,15 @@ double tt_xsum_scalar(const tt_mesh *m, int64_t grains, double *vals)
     while (width < grains) width *= 2;
     return tree_value(vals, grains, 0, width);
 }
+
+int tree_waiting(int64_t grains, int64_t lo, int64_t hi, int64_t round)
+{
+    fold f = {.grains = grains, .k = &tt_kern_dry};
+    float none[1];
+    int most = 0;
+    for (int64_t g = lo; g < hi; g++) {
+        if ((g - lo) % round == 0 && f.depth > most) most = f.depth;
+        tree_push(&f, (node){g, 0, none});
+    }
+    return most;
+}

@@ -32,4 +32,7 @@ void tree_push(fold *f, node v); /* in ascending order of at; folds as far as th
 /* The largest nodes that cover grains [lo, hi); returns how many. out: TREE_DEPTH * 2 nodes, x NULL. */
 int tree_cover(int64_t grains, int64_t lo, int64_t hi, node *out);
 
+/* Values that wait on the stack at most, between one round and the next, while grains [lo, hi) come in, round at a time. */
+int tree_waiting(int64_t grains, int64_t lo, int64_t hi, int64_t round);
+
 #endif

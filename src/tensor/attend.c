@@ -1,8 +1,6 @@
 /* Attention over segments. */
 #include "tape.h"
 
-#include <string.h>
-
 typedef struct attend_node {
     tt_node node;
     tt_t *q, *k, *v;
@@ -23,7 +21,7 @@ static half_grad cleared(tt_tape *t, tt_t *x, int64_t covered)
 {
     half_grad g = tt_half_begin(t, x);
     for (int64_t r = 0; r < x->rows && g.to && covered < x->rows; r++)
-        memset(g.to + r * x->ld, 0, (size_t)x->cols * sizeof *g.to);
+        put_zero(t, g.to + r * x->ld, (size_t)x->cols * sizeof *g.to);
     return g;
 }
 

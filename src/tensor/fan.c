@@ -3,14 +3,17 @@
 
 #include "tutti/comm.h"
 
-#include <string.h>
-
 bool tt_parted(const tt_tape *t) { return t->tp && t->tp->tp > 1; }
 
 typedef struct fan_node {
     tt_node node;
     tt_t *x;
 } fan_node;
+
+static void sum(const tt_tape *t, float *x, int64_t n)
+{
+    if (!t->dry) tt_tp_sum(t->tp, x, n);
+}
 
 /* x's gradient gets y's, which is fp32. */
 static void pass(tt_tape *t, tt_t *x, tt_t *y)
@@ -26,7 +29,7 @@ static void pass(tt_tape *t, tt_t *x, tt_t *y)
 
 static void fan_out_back(tt_tape *t, tt_node *node)
 {
-    tt_tp_sum(t->tp, tt_grad_own(t, node->y), node->y->rows * node->y->cols);
+    sum(t, tt_grad_own(t, node->y), node->y->rows * node->y->cols);
     pass(t, ((fan_node *)node)->x, node->y);
 }
 
@@ -52,10 +55,10 @@ tt_t *tt_fan_in(tt_tape *t, tt_t *x)
     const float *from = x->x;
     tt_t *y = x->h ? tt_new(t, x->rows, x->cols, false) : tt_over(t, x);
     if (x->h)
-        tt_f32_from_bf16(n, x->h, y->x);
+        put_single(t, n, x->h, y->x);
     else if (y->x != from)
-        memcpy(y->x, from, sizeof *from * (size_t)n);
-    tt_tp_sum(t->tp, y->x, n);
+        put_copy(t, y->x, from, sizeof *from * (size_t)n);
+    sum(t, y->x, n);
     y->spare = true;
     y->need = wants(t, x);
     if (y->need) RECORD(t, fan_node, fan_in_back, y)->x = x;

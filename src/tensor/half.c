@@ -23,7 +23,7 @@ void tt_half_end(tt_tape *t, half_grad g)
             t->k->add_half(cols, g.to + r * ld, to + r * ld);
             continue;
         }
-        tt_f32_from_bf16(cols, half_of(to) + r * ld, sum);
+        put_single(t, cols, half_of(to) + r * ld, sum);
         t->k->add_half(cols, g.to + r * ld, sum);
         t->k->to_half(cols, sum, half_of(to) + r * ld);
     }

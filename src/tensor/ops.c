@@ -1,8 +1,6 @@
 /* Ops over rows: norms, activations, sums, dropout, embedding. Each computes at once and records its backward. */
 #include "tape.h"
 
-#include <string.h>
-
 /* ---- sums and dropout --------------------------------------------------------------------------------------*/
 tt_t *tt_over(tt_tape *t, tt_t *x)
 {
@@ -57,11 +55,11 @@ tt_t *tt_add(tt_tape *t, tt_t *a, tt_t *b)
     add_node *node;
     tt_t *y = sum_of(t, a, b, &bx, &node);
     if (b->h) {
-        memcpy(y->x, a->x, sizeof(float) * (size_t)n);
+        put_copy(t, y->x, a->x, sizeof(float) * (size_t)n);
         t->k->add_half(n, bx, y->x);
         return y;
     }
-    if (y->x != bx) memcpy(y->x, bx, sizeof(float) * (size_t)n);
+    if (y->x != bx) put_copy(t, y->x, bx, sizeof(float) * (size_t)n);
     t->k->add(n, a->x, y->x);
     return y;
 }
@@ -93,7 +91,7 @@ static void drop_half(tt_tape *t, const drop_node *n, const tt_bf16 *x, tt_bf16 
     }
     tt_mark mark = tt_arena_mark(t->a);
     float *single = TT_NEW(t->a, float, count);
-    tt_f32_from_bf16(count, x, single);
+    put_single(t, count, x, single);
     drop(t, n, single, single, false);
     t->k->to_half(count, single, y);
     tt_arena_rewind(t->a, mark);
@@ -311,17 +309,20 @@ tt_t *tt_gate(tt_tape *t, tt_t *g, tt_t *u, tt_act act)
 }
 
 /* ---- embedding ---------------------------------------------------------------------------------------------*/
-/* Ids as rows of E, a slice of the vocabulary; -1 where another rank has the row. */
-static const int32_t *local_ids(tt_arena *a, const int32_t *ids, int64_t R, const tt_par *E)
+/* Ids as rows of E, a slice of the vocabulary; -1 where another rank has the row. Of a dry tape there are none. */
+static const int32_t *local_ids(const tt_tape *t, const int32_t *ids, int64_t R, const tt_par *E)
 {
-    int32_t *own = TT_NEW(a, int32_t, R);
-    for (int64_t r = 0; r < R; r++) own[r] = ids[r] >= E->lo && ids[r] < E->hi ? ids[r] - (int32_t)E->lo : -1;
+    int32_t *own = TT_NEW(t->a, int32_t, R);
+    for (int64_t r = 0; r < R && !t->dry; r++)
+        own[r] = ids[r] >= E->lo && ids[r] < E->hi ? ids[r] - (int32_t)E->lo : -1;
     return own;
 }
 
 /* Rows r .. *end-1 of R all have an id (true) or none of them has. */
-static bool ids_run(const int32_t *ids, int64_t r, int64_t R, int64_t *end)
+static bool ids_run(const tt_tape *t, const int32_t *ids, int64_t r, int64_t R, int64_t *end)
 {
+    *end = R;
+    if (t->dry) return true;
     bool has = ids[r] >= 0;
     for (*end = r + 1; *end < R && (ids[*end] >= 0) == has;) ++*end;
     return has;
@@ -339,20 +340,20 @@ static void embed_back(tt_tape *t, tt_node *node)
     int64_t D = node->y->cols, R = node->y->rows, end;
     float *dE = tt_par_grad(n->E);
     for (int64_t r = 0; r < R; r = end)
-        if (ids_run(n->ids, r, R, &end)) t->k->embed_bwd(end - r, D, n->ids + r, node->y->g + r * D, dE);
+        if (ids_run(t, n->ids, r, R, &end)) t->k->embed_bwd(end - r, D, n->ids + r, node->y->g + r * D, dE);
 }
 
 tt_t *tt_embed(tt_tape *t, const int32_t *ids, int64_t R, const tt_par *E)
 {
     int64_t D = E->shape[1], end;
     assert(!sliced(E) || tt_parted(t));
-    if (sliced(E)) ids = local_ids(t->a, ids, R, E);
+    if (sliced(E)) ids = local_ids(t, ids, R, E);
     tt_t *y = tt_new(t, R, D, trains(t, E));
     for (int64_t r = 0; r < R; r = end)
-        if (ids_run(ids, r, R, &end) || !sliced(E))
+        if (ids_run(t, ids, r, R, &end) || !sliced(E))
             t->k->embed_fwd(end - r, D, ids + r, E->w, y->x + r * D);
         else
-            memset(y->x + r * D, 0, sizeof(float) * (size_t)((end - r) * D));
+            put_zero(t, y->x + r * D, sizeof(float) * (size_t)((end - r) * D));
     y->spare = true;
     if (!y->need) return y;
     embed_node *n = RECORD(t, embed_node, embed_back, y);

@@ -1,8 +1,6 @@
 /* The tape: records, the backward walk, the life of gradient buffers. */
 #include "tape.h"
 
-#include <string.h>
-
 /* In front of every gradient buffer. holders counts tensors; at 0 the buffer goes to the tape's pool. */
 struct tt_gbuf {
     tt_gbuf *next;
@@ -59,7 +57,8 @@ static void unshare(tt_tape *t, tt_t *x)
 {
     if (buf_of(x->g)->holders == 1) return;
     int64_t n = grad_floats(x);
-    float *mine = memcpy(buf_get(t, n), x->g, sizeof(float) * (size_t)n);
+    float *mine = buf_get(t, n);
+    put_copy(t, mine, x->g, sizeof(float) * (size_t)n);
     buf_drop(t, x->g);
     x->g = mine;
 }
@@ -77,16 +76,17 @@ float *tt_grad_set(tt_tape *t, tt_t *x, float *beta)
     return x->g;
 }
 
-void tt_view_clear(tt_t *x)
+void tt_view_clear(const tt_tape *t, tt_t *x)
 {
     size_t size = grad_half(x) ? sizeof(tt_bf16) : sizeof(float);
-    for (int64_t r = 0; r < x->rows; r++) memset((char *)x->g + (size_t)(r * x->ld) * size, 0, (size_t)x->cols * size);
+    for (int64_t r = 0; r < x->rows; r++)
+        put_zero(t, (char *)x->g + (size_t)(r * x->ld) * size, (size_t)x->cols * size);
 }
 
 float *tt_grad_add(tt_tape *t, tt_t *x)
 {
     float beta, *g = tt_grad_set(t, x, &beta);
-    if (g && beta == 0.f) tt_view_clear(x);
+    if (g && beta == 0.f) tt_view_clear(t, x);
     return g;
 }
 
@@ -246,7 +246,7 @@ static tt_t *run_forgetting(tt_tape *t, tt_blockfn fn, const void *ctx, tt_t *x,
     tt_mark mark = tt_arena_mark(t->a);
     tt_t *h = fn(t, ctx, x, aux);
     assert(h->rows == y->rows && h->cols == y->cols);
-    memcpy(y->x, h->x, bytes_of(y));
+    put_copy(t, y->x, h->x, bytes_of(y));
     y->need = h->need;
     t->last = last;
     tt_arena_rewind(t->a, mark);

@@ -4,6 +4,8 @@
 
 #include "tutti/tensor.h"
 
+#include <string.h>
+
 /* Every op's record starts with one of these. back is called once y's gradient is complete; it may not use y->g afterwards. */
 struct tt_node {
     tt_node *prev;
@@ -14,6 +16,29 @@ struct tt_node {
 /* A record of type that runs fn for y; the op fills in the rest. */
 #define RECORD(tape, type, fn, out) ((type *)tt_tape_record((tape), sizeof(type), (fn), (out)))
 void *tt_tape_record(tt_tape *t, size_t bytes, void (*back)(tt_tape *t, tt_node *node), tt_t *y);
+
+/* Values are set and copied through these; a dry tape only counts them. */
+static inline void put_zero(const tt_tape *t, void *x, size_t bytes)
+{
+    if (t->dry)
+        tt_dry_pass(bytes);
+    else
+        memset(x, 0, bytes);
+}
+static inline void put_copy(const tt_tape *t, void *to, const void *from, size_t bytes)
+{
+    if (t->dry)
+        tt_dry_pass(2 * bytes);
+    else
+        memcpy(to, from, bytes);
+}
+static inline void put_single(const tt_tape *t, int64_t n, const tt_bf16 *from, float *to)
+{
+    if (t->dry)
+        tt_dry_pass((sizeof *from + sizeof *to) * (size_t)n);
+    else
+        tt_f32_from_bf16(n, from, to);
+}
 
 /* An op's result needs a gradient if one of its inputs wants one or one of its parameters is trained. */
 static inline bool wants(const tt_tape *t, const tt_t *x) { return t->record && x->need; }
@@ -31,7 +56,7 @@ static inline tt_bf16 *half_of(float *g) { return (tt_bf16 *)(void *)g; }
 /* x's gradient, to be added to: cleared when this is the first contribution. NULL if x needs none. */
 float *tt_grad_add(tt_tape *t, tt_t *x);
 /* x->g = 0: of a view, its columns. */
-void tt_view_clear(tt_t *x);
+void tt_view_clear(const tt_tape *t, tt_t *x);
 /* x's gradient for a kernel that can overwrite: *beta is 0 at the first contribution (memory not cleared), else 1. */
 float *tt_grad_set(tt_tape *t, tt_t *x, float *beta);
 /* Where a kernel sets a bf16 tensor's gradient: the gradient itself, or memory that tt_half_end adds to it. NULL if x needs none. */

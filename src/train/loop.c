@@ -160,6 +160,7 @@ tt_err tt_train(const tt_mesh *m, const tt_job *job)
     if (e == TT_OK) e = loop(&r);
     if (e == TT_OK) e = after(&r);
     if (e == TT_OK) end_line(&r, t0);
+    if (e == TT_OK) plan_check(&r);
     tt_watch_stop();
     tt_log_status("%s", "");
     run_close(&r);

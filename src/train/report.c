@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- metrics.jsonl ------------------------------------------------------------------------------------------------ */
@@ -155,6 +156,20 @@ static void header(void)
            "GiB");
 }
 
+/* The first step takes memory from the system and tells nothing. */
+static void time_steps(run *r, double seconds, int64_t steps)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    double cpu = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    if (r->cpu_log > 0) {
+        r->took += seconds;
+        r->cpu += cpu - r->cpu_log;
+        r->timed += steps;
+    }
+    r->cpu_log = cpu;
+}
+
 /* Collective: sums the tallies of all ranks. */
 static double total_tally(run *r, tally *t, int64_t *tokens)
 {
@@ -178,6 +193,7 @@ void report_step(run *r, const stepinfo *s)
     tt_allmax_i64(r->m, &rss, 1);
     double seconds = tt_now() - r->t_log, comm = r->comm / seconds, gib = (double)rss / 1073741824.0;
     int64_t steps = r->step - r->log_step;
+    time_steps(r, seconds, steps);
     if (r->lines++ % 20 == 0) header();
     tt_log("%9lld %10.4f %10.3g %10.3g %10.0f %9.0f %7.1f %7.2f%s", (long long)r->step, s->loss, s->lr, s->norm,
            (double)r->log_tokens / seconds, 1e3 * seconds / (double)(steps ? steps : 1), 100 * comm, gib,

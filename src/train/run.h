@@ -44,6 +44,12 @@ typedef struct run {
     int64_t log_step, log_tokens;
     int64_t bad_in_a_row;
     int64_t lines; /* of steps, on the screen */
+
+    /* for the plan that the run is held against */
+    double base; /* bytes before gradients and moments, without the weights */
+    double took, cpu,
+        cpu_log; /* seconds of all steps but the first: by the clock, of this process's processor; when the last line came */
+    int64_t timed; /* those steps */
 } run;
 
 /* what one step did; the same on all ranks */
@@ -66,6 +72,9 @@ tt_err run_step(run *r, stepinfo *s);
 /* state.c: Collective. */
 tt_err state_save(run *r);
 tt_err state_resume(run *r);
+
+/* plan_check.c: Collective. One line: memory and time of a step as the plan has them, and as they were. Runs too short to tell say nothing. */
+void plan_check(run *r);
 
 /* report.c */
 tt_err report_open(run *r, bool resumed);

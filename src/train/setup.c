@@ -94,6 +94,7 @@ static tt_err open_part(run *r)
 static tt_err open_optimizer(run *r)
 {
     TT_TRY(open_part(r));
+    r->base = (double)tt_rss_bytes() - (r->pars->w ? sizeof(float) * (double)r->pars->size : 0);
     bool stays = r->part == r->model && (r->job->mesh.zero < 3 || r->m->size == 1);
     float *have = stays ? r->pars->w : tt_pars_take(r->pars);
     r->zero =

@@ -115,7 +115,7 @@ int main(void)
     refused("run: x\ntrain:\n  lrr: 1\n", NULL,
             "build/t_conf.yaml:3: no such key 'train.lrr'; did you mean 'optim.lr'?");
     refused("optim:\n  lrr: 1\n", NULL, "build/t_conf.yaml:2: no such key 'optim.lrr'; did you mean 'optim.lr'?");
-    refused("zebra: 1\n", NULL, "build/t_conf.yaml:1: no such key 'zebra'; tutti help train lists them all");
+    refused("quagga: 1\n", NULL, "build/t_conf.yaml:1: no such key 'quagga'; tutti help train lists them all");
     refused("", "train.stepz=5", "command line: no such key 'train.stepz'; did you mean 'train.steps'?");
     refused("train: {steps: many}\n", NULL, "build/t_conf.yaml:1: train.steps is 'many'; it takes an integer in 0..");
     refused("train: {steps: -1}\n", NULL, "build/t_conf.yaml:1: train.steps is '-1'; it takes an integer in 0..");
