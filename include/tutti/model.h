@@ -25,6 +25,7 @@ tt_err tt_model_new(const char *config_json_path, tt_model **out);
 tt_err tt_model_parse(const char *json, size_t size, const char *name, tt_model **out);
 /* The same without memory for weights: the parameter table alone (tt_pars_alloc gives it memory). */
 tt_err tt_model_shape(const char *json, size_t size, const char *name, tt_model **out);
+tt_err tt_model_new_bare(const char *config_json_path, tt_model **out);
 /* Local. The model that tp rank `rank` of size computes with, beside tape->tp: its heads, ffn columns and tokens (tt_share), its own table,
  * laid out without memory: names, order and groups of the whole, shapes of the part (tt_par's axis, lo, hi, of say which). The part stands
  * for itself: m may be freed. Its config is the whole model's; it trains only (tt_t5_loss). Draw and load the whole and cut (tt_par_slice).
@@ -36,6 +37,8 @@ tt_err tt_model_load(tt_model *m, const char *dir);
 tt_err tt_model_open(const char *path, tt_model **out);
 /* Collective. Rank 0 reads, the weights are broadcast. */
 tt_err tt_model_open_all(const tt_mesh *m, const char *path, tt_model **out);
+/* Collective. Rank 0 reads and has the weights; the others have the table, without memory. */
+tt_err tt_model_open_first(const tt_mesh *m, const char *path, tt_model **out);
 void tt_model_free(tt_model *m);
 tt_pars *tt_model_pars(tt_model *m);
 const tt_t5cfg *tt_model_cfg(const tt_model *m);

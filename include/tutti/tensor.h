@@ -60,12 +60,13 @@ enum { TT_BLOCK = 65536 };
 void tt_pars_init(tt_pars *t);
 /* Adds a row; name is copied. Returns its index (rows move until tt_pars_seal; pointers to them are good after it). */
 int tt_pars_add(tt_pars *t, const char *name, int ndim, const int64_t *shape, tt_init init, double std, bool norm);
-void tt_pars_group(tt_pars *t); /* rows added from here on make a new group; the first group needs no call */
-void tt_pars_lay(tt_pars *t);   /* lays out the slabs, allocates nothing; no rows may follow */
-void tt_pars_seal(tt_pars *t);  /* tt_pars_lay and tt_pars_alloc */
-void tt_pars_alloc(tt_pars *t); /* allocates w (zero) and points the rows at it; nothing if that has happened */
-void tt_pars_drop(tt_pars *t);  /* frees w */
-void tt_pars_grads(tt_pars *t); /* allocates g (zero); nothing if that has happened */
+void tt_pars_group(tt_pars *t);  /* rows added from here on make a new group; the first group needs no call */
+void tt_pars_lay(tt_pars *t);    /* lays out the slabs, allocates nothing; no rows may follow */
+void tt_pars_seal(tt_pars *t);   /* tt_pars_lay and tt_pars_alloc */
+void tt_pars_alloc(tt_pars *t);  /* allocates w (zero) and points the rows at it; nothing if that has happened */
+void tt_pars_drop(tt_pars *t);   /* frees w */
+float *tt_pars_take(tt_pars *t); /* w, which is the caller's to free now; NULL: there is none */
+void tt_pars_grads(tt_pars *t);  /* allocates g (zero); nothing if that has happened */
 /* Rows of group: weights, gradients, bf16 weights lie at w, g, h (element 0 of the group; NULL: nowhere). */
 void tt_pars_place(tt_pars *t, int group, float *w, float *g, uint16_t *h);
 /* The gradients of group hold nothing (true): contributions overwrite; or are complete (false): what got none is cleared. */

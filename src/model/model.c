@@ -219,9 +219,9 @@ tt_err tt_model_check_ids(const tt_model *m, const int32_t *ids, int64_t n, cons
 }
 
 /* ---- files -------------------------------------------------------------------------------------------------*/
-static tt_err parse_owned(char *json, size_t size, const char *name, tt_model **out)
+static tt_err parse_owned(char *json, size_t size, const char *name, bool bare, tt_model **out)
 {
-    tt_err e = tt_model_parse(json, size, name, out);
+    tt_err e = (bare ? tt_model_shape : tt_model_parse)(json, size, name, out);
     if (e == TT_OK && (*out)->cfg.encoder_only) {
         tt_model_free(*out);
         *out = NULL;
@@ -230,16 +230,19 @@ static tt_err parse_owned(char *json, size_t size, const char *name, tt_model **
     return e;
 }
 
-tt_err tt_model_new(const char *path, tt_model **out)
+static tt_err new_of(const char *path, bool bare, tt_model **out)
 {
     char *json;
     size_t size;
     *out = NULL;
     if (tt_slurp(path, &json, &size) != TT_OK) return TT_EFILE;
-    tt_err e = parse_owned(json, size, path, out);
+    tt_err e = parse_owned(json, size, path, bare, out);
     free(json);
     return e;
 }
+
+tt_err tt_model_new(const char *path, tt_model **out) { return new_of(path, false, out); }
+tt_err tt_model_new_bare(const char *path, tt_model **out) { return new_of(path, true, out); }
 
 /* The hub's files hold any subset of the copies of tied weights (transformers: _tied_weights_keys), and the first T5 files a bias table
  * that cross-attention never uses. */
@@ -264,7 +267,7 @@ static tt_err open_checkpoint(const char *path, tt_model **out)
     tt_err e = tt_ckpt_text(path, "model_config", a, &json);
     if (e == TT_OK && !json)
         e = tt_fail(TT_EFILE, "%s: has no model_config; the file is not a checkpoint of this program", path);
-    if (e == TT_OK) e = parse_owned(json, strlen(json), path, out);
+    if (e == TT_OK) e = parse_owned(json, strlen(json), path, false, out);
     if (e == TT_OK) e = tt_ckpt_weights(path, &(*out)->pars);
     tt_arena_free(a);
     return e;
@@ -310,7 +313,7 @@ tt_err tt_model_open(const char *path, tt_model **out)
     return e;
 }
 
-/* Collective. Makes on every rank but the first the model that the first has read. */
+/* Collective. Makes on every rank but the first the model that the first has read, without memory. */
 static tt_err share_model(const tt_mesh *mesh, tt_model **out)
 {
     int64_t size = mesh->rank == 0 ? (int64_t)strlen((*out)->json) : 0;
@@ -318,21 +321,26 @@ static tt_err share_model(const tt_mesh *mesh, tt_model **out)
     char *json = mesh->rank == 0 ? (*out)->json : tt_malloc((size_t)size + 1);
     tt_bcast(mesh, json, (size_t)size, 0);
     if (mesh->rank == 0) return TT_OK;
-    tt_err e = tt_model_parse(json, (size_t)size, "config.json of rank 0", out);
+    tt_err e = tt_model_shape(json, (size_t)size, "config.json of rank 0", out);
     free(json);
+    return e;
+}
+
+tt_err tt_model_open_first(const tt_mesh *mesh, const char *path, tt_model **out)
+{
+    *out = NULL;
+    TT_TRY(tt_agree(mesh, mesh->rank == 0 ? tt_model_open(path, out) : TT_OK));
+    tt_err e = tt_agree(mesh, share_model(mesh, out));
+    if (e == TT_OK) return e;
+    tt_model_free(*out);
+    *out = NULL;
     return e;
 }
 
 tt_err tt_model_open_all(const tt_mesh *mesh, const char *path, tt_model **out)
 {
-    *out = NULL;
-    TT_TRY(tt_agree(mesh, mesh->rank == 0 ? tt_model_open(path, out) : TT_OK));
-    tt_err e = tt_agree(mesh, share_model(mesh, out));
-    if (e != TT_OK) {
-        tt_model_free(*out);
-        *out = NULL;
-        return e;
-    }
+    TT_TRY(tt_model_open_first(mesh, path, out));
+    tt_pars_alloc(&(*out)->pars);
     tt_bcast(mesh, (*out)->pars.w, sizeof(float) * (size_t)(*out)->pars.size, 0);
     return TT_OK;
 }

@@ -101,12 +101,15 @@ void tt_pars_seal(tt_pars *t)
     tt_pars_alloc(t);
 }
 
-void tt_pars_drop(tt_pars *t)
+float *tt_pars_take(tt_pars *t)
 {
-    free(t->w);
+    float *w = t->w;
     t->w = NULL;
     for (int i = 0; i < t->n; i++) t->p[i].w = NULL;
+    return w;
 }
+
+void tt_pars_drop(tt_pars *t) { free(tt_pars_take(t)); }
 
 void tt_pars_grads(tt_pars *t)
 {

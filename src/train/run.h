@@ -14,6 +14,8 @@ typedef struct tally { /* one data set, since the last log line */
 typedef struct run {
     const tt_mesh *m;
     const tt_job *job;
+    tt_mesh mesh;   /* cut into dp x tp */
+    tt_job settled; /* the job with what this machine can do */
     const tt_kern *k;
     tt_arena *job_arena, *step_arena, *grad_arena;
     tt_tok *tok;

@@ -15,21 +15,17 @@ static tt_err open_tokenizer(run *r)
     return tt_tok_open(dir, &r->tok);
 }
 
-/* Collective. Weights of a folder or checkpoint, or drawn from the seed for a bare config. */
+/* Collective. The model of a folder or checkpoint, whose weights rank 0 has, or of a bare config, whose weights nobody has yet. */
 static tt_err open_model(run *r)
 {
     const tt_job *j = r->job;
-    if (j->model.path) return tt_model_open_all(r->m, j->model.path, &r->model);
+    if (j->model.path) return tt_model_open_first(r->m, j->model.path, &r->model);
     if (!j->model.config)
         return tt_fail(TT_EJOB,
                        "%s: no model; set model.path (a Hugging Face folder) or model.config (a config.json to start "
                        "from scratch)",
                        j->file);
-    TT_TRY(tt_agree(r->m, tt_model_new(j->model.config, &r->model)));
-    tt_pars *pars = tt_model_pars(r->model);
-    tt_pars_draw(pars, (uint64_t)j->seed);
-    tt_bcast(r->m, pars->w, sizeof(float) * (size_t)pars->size, 0); /* another libm may round log and cos otherwise */
-    return TT_OK;
+    return tt_agree(r->m, tt_model_new_bare(j->model.config, &r->model));
 }
 
 static tt_err check_vocabulary(const run *r)
@@ -65,14 +61,62 @@ static tt_err open_data(run *r)
     return tt_batcher_new(r->m, j, r->train, r->mix, r->tok, tt_model_cfg(r->model)->pad_id, &r->batcher);
 }
 
-static void open_optimizer(run *r)
+/* Collective. Row by row from rank 0, who has them in have or draws them (another libm may round log and cos otherwise): no rank
+ * holds more than it keeps and one row. */
+static void share_weights(run *r, const float *have)
+{
+    int64_t most = 0;
+    for (int i = 0; i < r->pars->n; i++)
+        if (r->pars->p[i].n > most) most = r->pars->p[i].n;
+    float *row = tt_malloc_large(sizeof *row * (size_t)(most + 1));
+    for (int i = 0; i < r->pars->n; i++) {
+        const tt_par *p = &r->pars->p[i];
+        if (have)
+            memcpy(row, have + p->at, sizeof *row * (size_t)p->n);
+        else if (!r->job->model.path && r->m->rank == 0)
+            tt_par_draw(p, (uint64_t)r->job->seed, row);
+        tt_bcast(r->m, row, sizeof *row * (size_t)p->n, 0);
+        tt_zero_put(r->zero, i, row);
+        tt_watch_kick("sharing the weights");
+    }
+    free(row);
+}
+
+/* Collective. */
+static tt_err open_part(run *r)
+{
+    int tp = (int)r->job->mesh.tp;
+    r->part = r->model;
+    if (tp == 1) return TT_OK;
+    return tt_agree(r->m, tt_model_part(r->model, r->m->tp_rank, tp, &r->part));
+}
+
+static tt_err open_optimizer(run *r)
 {
     r->base = (double)tt_rss_bytes() - (r->pars->w ? sizeof(float) * (double)r->pars->size : 0);
-    r->part = r->model;
+    TT_TRY(open_part(r));
+    bool stays = r->part == r->model && (r->job->mesh.zero < 3 || r->m->size == 1);
+    float *have = stays ? r->pars->w : tt_pars_take(r->pars);
     r->zero =
-        tt_zero_new(r->m, r->job, r->pars, tt_model_pars(r->part), r->job->train.grains, tt_t5_walk, r->model, r->k);
+        tt_zero_new(r->m, r->job, r->pars, tt_model_pars(r->part), r->job->train.grains, tt_t5_walk, r->part, r->k);
+    share_weights(r, have);
+    if (!stays) free(have);
     r->opt = tt_optim_new(r->m, r->job, r->pars, r->zero, r->k);
     tt_batcher_deal(r->batcher, *tt_zero_deal(r->zero));
+    return TT_OK;
+}
+
+/* Collective. Every rank must be able to do what the job asks for, or none does it. */
+static void settle_precision(run *r)
+{
+    const char *why = NULL;
+    if (r->job->precision == TT_PREC_FP32) return;
+    int64_t slow = !tt_half_supported(&why);
+    tt_allmax_i64(r->m, &slow, 1);
+    if (!slow) return;
+    r->settled.precision = TT_PREC_FP32;
+    tt_log("precision: bf16 was asked for, but %s; training in fp32",
+           why ? why : "not every rank's CPU has instructions for it");
 }
 
 static tt_err check_job(const tt_mesh *m, const tt_job *j)
@@ -87,8 +131,10 @@ static tt_err check_job(const tt_mesh *m, const tt_job *j)
 tt_err run_open(run *r, const tt_mesh *m, const tt_job *job)
 {
     memset(r, 0, sizeof *r);
-    r->m = m;
-    r->job = job;
+    r->mesh = *m;
+    r->m = &r->mesh;
+    r->settled = *job;
+    r->job = &r->settled;
     r->best_step = -1;
     r->best_loss = INFINITY;
     r->job_arena = tt_arena_new(1 << 16);
@@ -96,6 +142,8 @@ tt_err run_open(run *r, const tt_mesh *m, const tt_job *job)
     r->grad_arena = tt_arena_new(1 << 22);
     r->ckpt_dir = tt_sprintf(r->job_arena, "%s/checkpoints", job->run);
     TT_TRY(tt_agree(m, check_job(m, job)));
+    TT_TRY(tt_mesh_split(&r->mesh, (int)job->mesh.tp));
+    settle_precision(r);
     tt_blas_threads((int)job->mesh.threads);
     r->k = tt_kern_get();
     TT_TRY(tt_agree(m, r->k ? TT_OK : tt_fail_code()));
@@ -107,8 +155,7 @@ tt_err run_open(run *r, const tt_mesh *m, const tt_job *job)
     r->pars = tt_model_pars(r->model);
     r->dropout = (float)(job->train.dropout < 0 ? tt_model_cfg(r->model)->dropout : job->train.dropout);
     TT_TRY(open_data(r));
-    open_optimizer(r);
-    return TT_OK;
+    return open_optimizer(r);
 }
 
 void run_close(run *r)
@@ -121,6 +168,7 @@ void run_close(run *r)
     if (r->train) tt_sets_free(r->train);
     if (r->validation) tt_sets_free(r->validation);
     if (r->test) tt_sets_free(r->test);
+    if (r->part && r->part != r->model) tt_model_free(r->part);
     if (r->model) tt_model_free(r->model);
     if (r->tok) tt_tok_close(r->tok);
     if (r->metrics) fclose(r->metrics);

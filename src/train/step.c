@@ -41,10 +41,13 @@ static double grain_gradient(run *r, const tt_batch *b, int64_t i)
     tt_tape_begin(&tape, r->step_arena, r->k, true, r->dropout, key);
     tape.ga = r->grad_arena;
     tape.hooks = tt_zero_hooks(r->zero);
+    tape.half = r->job->precision == TT_PREC_BF16;
+    tape.tp = r->m->tp > 1 ? r->m : NULL;
     tape.recompute = r->job->train.recompute == TT_RECOMPUTE_BLOCK;
     tt_loss loss;
     tt_t5_loss(&tape, r->part, g, row_weights(r, b, g), (float)r->job->train.label_smoothing,
                (float)r->job->train.z_loss, &loss);
+    if (r->m->tp_rank != 0) return 0; /* one of those who computed it counts it */
     count_grain(r, g, &loss);
     return loss.loss;
 }
