@@ -4,7 +4,7 @@
 typedef struct sizing {
     const tt_job *job;
     const tt_pars *whole, *part;
-    int size, tp, rank;
+    int tp, rank;
     int64_t dp, grains;
     bool streams, direct, passing;
     const tt_own *own;
@@ -75,7 +75,7 @@ static int64_t exchange_floats(const sizing *s, int group)
 {
     int64_t all = delivered(s, s->dp), mine = delivered(s, 1), own = own_of(s, group);
     int64_t times = s->job->mesh.wire == TT_PREC_BF16 ? 2 : 1;
-    return s->direct ? (all - mine) * own : times * (2 * all * own + mine * s->part->group[group].n);
+    return s->direct ? (all - mine) * own : times * (2 * all * own + mine * (s->part->group[group].n - own));
 }
 
 /* The exchanges take turns. Unless the groups divide by them, each of them meets the largest in time. */
@@ -105,7 +105,7 @@ static int64_t gather_floats(const sizing *s)
 tt_zero_size tt_zero_sizes(const tt_job *job, const tt_pars *whole, const tt_pars *part, const tt_own *own, int size,
                            int rank)
 {
-    sizing s = {.job = job, .whole = whole, .part = part, .own = own, .size = size, .rank = rank};
+    sizing s = {.job = job, .whole = whole, .part = part, .own = own, .rank = rank};
     s.tp = (int)job->mesh.tp;
     s.dp = size / s.tp;
     s.grains = job->train.grains;

@@ -93,6 +93,7 @@ static tt_err open_part(run *r)
 
 static tt_err open_optimizer(run *r)
 {
+    r->base = (double)tt_rss_bytes() - (r->pars->w ? sizeof(float) * (double)r->pars->size : 0);
     TT_TRY(open_part(r));
     r->base = (double)tt_rss_bytes() - (r->pars->w ? sizeof(float) * (double)r->pars->size : 0);
     bool stays = r->part == r->model && (r->job->mesh.zero < 3 || r->m->size == 1);
