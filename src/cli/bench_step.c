@@ -230,8 +230,8 @@ static tt_err print_json(const options *o, const result *r)
             json_object_set_new(k, l->kernel,
                                 json_pack("{s:I,s:f,s:f}", "calls", (json_int_t)(l->calls / o->steps), "seconds",
                                           l->seconds / (double)o->steps, "gflop", 1e-9 * l->flops / (double)o->steps));
-    json_t *j = json_pack("{s:s,s:s,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "blas", tt_blas_describe(), "precision",
-                          precision_of(o), "batch", (json_int_t)o->batch, "enc", (json_int_t)o->enc, "dec",
+    json_t *j = json_pack("{s:s,s:s,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "blas", tt_blas_describe(),
+                          "precision", precision_of(o), "batch", (json_int_t)o->batch, "enc", (json_int_t)o->enc, "dec",
                           (json_int_t)o->dec, "peak_gflops", r->peak, "step_s", r->step, "step_cpu_s", r->cpu, "gflops",
                           r->gflops, "tok_s", r->tok_s, "rss_mib", (double)r->rss / 0x1p20, "fill", r->fill,
                           "peer_tok_s", r->peer_tok_s, "kernels", k);

@@ -12,7 +12,7 @@ struct tt_bench_work {
     tt_pars *pars;
     tt_optim *opt;
     tt_zero *zero;
-    double sum; /* seconds in the sum's hooks */
+    double sum;                /* seconds in the sum's hooks */
     bool shares;               /* model and step are another's */
     int64_t G, lo, hi, tokens; /* grains of all ranks, of this one; tokens of all */
     double flops;
@@ -76,7 +76,8 @@ tt_err tt_bench_work_new(const tt_mesh *m, const tt_bench_dims *d, const tt_benc
     *out = w;
     if (base) w->model = base->model, w->step = base->step;
     if (!base) TT_TRY(make_model(w, d));
-    char *set[] = {"optim.name=adamw", "optim.clip=1", reduce == TT_REDUCE_MPI ? "mesh.reduce=mpi" : "mesh.reduce=exact"};
+    char *set[] = {"optim.name=adamw", "optim.clip=1",
+                   reduce == TT_REDUCE_MPI ? "mesh.reduce=mpi" : "mesh.reduce=exact"};
     TT_TRY(tt_job_read(w->a, NULL, 3, set, &job));
     w->pars = tt_model_pars(w->model);
     w->zero = tt_zero_new(m, job, w->pars, w->pars, grains, tt_t5_walk, w->model, &tt_kern_fast);
