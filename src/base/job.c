@@ -107,7 +107,7 @@ const tt_keyrow tt_job_keys[] = {
     {"optim.adafactor.step_offset", TT_KINT, AT(optim.adafactor.step_offset), "0", NULL, "t5x: t counts from here"},
 
     {"mesh.threads", TT_KINT, AT(mesh.threads), "1", "1..1024",
-     "BLAS threads in a rank; ranks scale better than threads"},
+     "threads of a rank, in products and kernels; ranks scale better than threads"},
     {"mesh.zero", TT_KINT, AT(mesh.zero), "1", "0..3",
      "cut over the ranks: 0 nothing, 1 moments, 2 also gradients, 3 also weights"},
     {"mesh.tp", TT_KINT, AT(mesh.tp), "1", "1..1024",

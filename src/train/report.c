@@ -84,11 +84,22 @@ static void say_clean(const run *r)
     if (t->dropped) tt_log("            %lld rows are left out for that", (long long)t->dropped);
 }
 
+static void say_mesh(const run *r)
+{
+    const tt_job *j = r->job;
+    tt_log("tutti       %d rank%s, %lld grains a step; %s%s", r->m->size, r->m->size == 1 ? "" : "s",
+           (long long)j->train.grains, j->precision == TT_PREC_BF16 ? "bf16" : "fp32",
+           j->train.recompute == TT_RECOMPUTE_BLOCK ? ", blocks recomputed" : "");
+    if (r->m->tp > 1) tt_log("            %d copies of the model, %d ranks each", r->m->dp, r->m->tp);
+    if (r->m->size > 1 || j->optim.update == TT_UPDATE_BLOCK)
+        tt_log("            ZeRO stage %lld%s", (long long)j->mesh.zero,
+               j->optim.update == TT_UPDATE_BLOCK ? ", updated block by block" : "");
+}
+
 void report_start(run *r)
 {
     const tt_t5cfg *c = tt_model_cfg(r->model);
-    tt_log("tutti       %d rank%s, %lld grains a step", r->m->size, r->m->size == 1 ? "" : "s",
-           (long long)r->job->train.grains);
+    say_mesh(r);
     tt_log("blas        %s", tt_blas_describe());
     tt_log("model       %s: %.1f M parameters, width %lld, %lld + %lld layers, vocabulary %lld",
            r->job->model.path ? r->job->model.path : r->job->model.config, (double)tt_pars_count(r->pars, false) * 1e-6,
@@ -99,9 +110,10 @@ void report_start(run *r)
     say_data(r, "test", r->test);
     tt_log("mixture     %lld examples an epoch after caps; run folder %s", (long long)tt_mix_epoch(r->mix),
            r->job->run);
-    put_json(r,
-             json_pack("{s:s, s:I, s:i, s:I, s:s}", "event", "start", "step", (json_int_t)r->step, "ranks", r->m->size,
-                       "parameters", (json_int_t)tt_pars_count(r->pars, false), "blas", tt_blas_describe()));
+    put_json(r, json_pack("{s:s, s:I, s:i, s:i, s:I, s:s, s:I, s:s}", "event", "start", "step", (json_int_t)r->step,
+                          "ranks", r->m->size, "tp", r->m->tp, "zero", (json_int_t)r->job->mesh.zero, "precision",
+                          r->job->precision == TT_PREC_BF16 ? "bf16" : "fp32", "parameters",
+                          (json_int_t)tt_pars_count(r->pars, false), "blas", tt_blas_describe()));
 }
 
 /* ---- one step ------------------------------------------------------------------------------------------------------- */
