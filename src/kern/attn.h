@@ -48,6 +48,10 @@ extern const attn_set tt_attn_any;
 /* Empty where the compiler has no such instruction set. */
 extern const attn_set tt_attn_v3, tt_attn_v4, tt_attn_half;
 
+/* By one of them, on the threads of this rank. The table members take the best that the processor has; tests take each. */
+void tt_attn_call_fwd(attn_call *c, const attn_set *set);
+void tt_attn_call_bwd(attn_call *c, const attn_set *set, float *dbias);
+
 /* bf16 by the kernels of fp32: operands converted, results rounded. */
 void tt_attn_wide_fwd(__typeof__(tt_fast_attn_fwd) *fwd, const attn_call *c);
 void tt_attn_wide_bwd(__typeof__(tt_fast_attn_bwd) *bwd, const attn_call *c, float *dbias);

@@ -255,7 +255,7 @@ static void head_bwd(bwd *b)
 {
     if (b->diag) memset(b->diag, 0, (size_t)(SUMS * b->c->row) * sizeof *b->diag);
     for (int i = 0; i < b->s->qn; i += ROWS) block_bwd(b, i, (int)least(ROWS, b->s->qn - i));
-    if (b->diag) flush_diagonals(b);
+    if (b->diag && b->s->qn > 0 && b->s->kn > 0) flush_diagonals(b);
 }
 
 static void store_keys(const bwd *b, int g, float scale, const float *d, void *out, i64 ld)

@@ -171,7 +171,7 @@ static void one_fwd(const attn_call *c, const attn_set *set, int seg, int g)
         for (int h = g * group; h < (g + 1) * group; h++) query_fwd(c, seg, h);
 }
 
-static void call_fwd(attn_call *c, const attn_set *set)
+void tt_attn_call_fwd(attn_call *c, const attn_set *set)
 {
     const tt_attn *a = c->a;
     assert(a->scale > 0);
@@ -195,7 +195,7 @@ static bool apart(const tt_attn *a)
     return true;
 }
 
-static void call_bwd(attn_call *c, const attn_set *set, float *dbias)
+void tt_attn_call_bwd(attn_call *c, const attn_set *set, float *dbias)
 {
     const tt_attn *a = c->a;
     assert(a->scale > 0);
@@ -214,7 +214,7 @@ void tt_fast_attn_fwd(const tt_attn *a, const float *q, int64_t ldq, const float
                       int64_t ldv, float *o, int64_t ldo, float *lse)
 {
     attn_call c = {a, q, k, v, .out = o, .lse_out = lse, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
-    call_fwd(&c, best_set());
+    tt_attn_call_fwd(&c, best_set());
 }
 
 void tt_fast_attn_bwd(const tt_attn *a, const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v,
@@ -223,7 +223,7 @@ void tt_fast_attn_bwd(const tt_attn *a, const float *q, int64_t ldq, const float
 {
     attn_call c = {a,        q,        k,        v,          o,          dout,       lse,
                    .dq = dq, .dk = dk, .dv = dv, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
-    call_bwd(&c, best_set(), dbias);
+    tt_attn_call_bwd(&c, best_set(), dbias);
 }
 
 void tt_fast_attn_fwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, const tt_bf16 *k, int64_t ldk,
@@ -232,7 +232,7 @@ void tt_fast_attn_fwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, cons
     attn_call c = {a, q, k, v, .out = o, .lse_out = lse, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
     const attn_set *set = half_set(a);
     if (set)
-        call_fwd(&c, set);
+        tt_attn_call_fwd(&c, set);
     else
         tt_attn_wide_fwd(tt_fast_attn_fwd, &c);
 }
@@ -245,7 +245,7 @@ void tt_fast_attn_bwd_half(const tt_attn *a, const tt_bf16 *q, int64_t ldq, cons
                    .dq = dq, .dk = dk, .dv = dv, .ldq = ldq, .ldk = ldk, .ldv = ldv, .ldo = ldo};
     const attn_set *set = half_set(a);
     if (set)
-        call_bwd(&c, set, dbias);
+        tt_attn_call_bwd(&c, set, dbias);
     else
         tt_attn_wide_bwd(tt_fast_attn_bwd, &c, dbias);
 }
