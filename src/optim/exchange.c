@@ -214,7 +214,8 @@ static void post(tt_zero *z, int group, const node *mine, int nmine, float *buff
     make_room(x, memory_of(z, x, own));
     float *at = x->mem;
     for (int j = 0; j < x->nnode; j++) x->node[j].x = take(&at, z, own);
-    if (!z->direct) memset(x->mem, 0, sizeof *x->mem * (size_t)(at - x->mem)); /* messages leave the padding out */
+    if (!z->direct && at > x->mem)
+        memset(x->mem, 0, sizeof *x->mem * (size_t)(at - x->mem)); /* messages leave the padding out */
     if (z->direct) {
         post_direct(z, x, mine, nmine);
     } else {
