@@ -288,7 +288,7 @@ static void deliver(tt_zero *z, exchange *x)
     if (!total) return;
     if (z->job->optim.update == TT_UPDATE_BLOCK)
         z->sum[x->group].total = total;
-    else if (total != zero_own_sum(z, x->group))
+    else if (n > 0 && total != zero_own_sum(z, x->group))
         memcpy(zero_own_sum(z, x->group), total, sizeof(float) * (size_t)n);
     if (z->on_sum) z->on_sum(z->on_ctx, x->group);
     z->sum[x->group].total = NULL;
