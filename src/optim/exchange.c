@@ -90,6 +90,7 @@ static size_t memory_of(const tt_zero *z, const exchange *x, int64_t own)
 
 static void make_room(exchange *x, size_t floats)
 {
+    floats += 16; /* never none: a rank that owns nothing of a group has a place of its nodes all the same */
     if (floats <= x->cap) return;
     free(x->mem);
     x->mem = tt_malloc_large(floats * sizeof *x->mem);
